@@ -119,7 +119,7 @@ describe('citations', () => {
         .map(([, path, heading]) => `${at(passage)}: ${path}, "${heading}"`),
     ]);
     expect(missing).toEqual([]);
-    expect(seen, 'the pattern finds citations').toBeGreaterThan(40);
+    expect(seen, 'the pattern finds citations').toBeGreaterThan(30);
   });
 
   it.each(['docs/raft-behaviour.md', 'packages/raft-core/test/datadriven/README.md'])(

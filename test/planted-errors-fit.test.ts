@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { mutants as clusterMutants } from '../packages/builder/test/mutants/list.ts';
+import { simulationMutants } from '../packages/raft-core/test/mutants/simulation-list.ts';
+import { mutants as coreMutants } from '../packages/raft-core/test/mutants/list.ts';
 import { allMutants } from './mutants/lists/index.ts';
 import { pathOfTest } from './mutants/mutant.ts';
 
@@ -10,8 +12,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const packages = `${root}/packages`;
 
 it('finds the text of each planted error exactly once in its file', () => {
-  // Those of the simulated clusters run in one of four slices of the ladders only.
-  const unfit = [...allMutants, ...clusterMutants].filter(({ file, find }) => {
+  const inCore = [...coreMutants, ...simulationMutants].map(({ name, file, find }) => ({
+    name,
+    find,
+    file: `raft-core/src/${file}`,
+  }));
+  // The planted errors of the clusters and of the core have their own runs, which not every run of
+  // all tests includes.
+  const unfit = [...allMutants, ...clusterMutants, ...inCore].filter(({ file, find }) => {
     const source = readFileSync(`${packages}/${file}`, 'utf8');
     return source.split(find).length !== 2;
   });

@@ -35,7 +35,7 @@ import type * as EtcdMessages from '../../../packages/wal-etcd/src/format/messag
 import type * as EtcdMetadata from '../../../packages/wal-etcd/src/format/metadata.ts';
 import type * as EtcdRecord from '../../../packages/wal-etcd/src/format/record.ts';
 import type * as EtcdName from '../../../packages/wal-etcd/src/format/segment-name.ts';
-import type * as WitnessFiles from '../../../packages/wal-level-disk/src/witness-files.ts';
+import type * as SyncRecordFiles from '../../../packages/wal-level-disk/src/sync-record-files.ts';
 import type * as LevelKeys from '../../../packages/wal-level/src/keys.ts';
 import type * as LevelValues from '../../../packages/wal-level/src/values.ts';
 import type * as NativeChecksum from '../../../packages/wal-native/src/format/checksum.ts';
@@ -120,9 +120,9 @@ export const lockRecords: typeof LockRecords = await load('packages/vfs', 'lock/
 export const recordFiles: typeof RecordFiles = await load('packages/vfs', 'record-file');
 export const levelKeys: typeof LevelKeys = await load('packages/wal-level', 'keys');
 export const levelValues: typeof LevelValues = await load('packages/wal-level', 'values');
-export const witnessFiles: typeof WitnessFiles = await load(
+export const syncRecordFiles: typeof SyncRecordFiles = await load(
   'packages/wal-level-disk',
-  'witness-files',
+  'sync-record-files',
 );
 export const nativeFrame: typeof NativeFrame = await load('packages/wal-native', 'format/frame');
 export const nativeChecksum: typeof NativeChecksum = await load(

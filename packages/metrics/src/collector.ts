@@ -1,10 +1,10 @@
 /**
- * What a collector of metrics has to do; `@babuza/metrics/prometheus` is one. Two methods are
- * enough, because nearly all values are counted where they arise and only read when somebody looks.
+ * A collector of metrics. `@babuza/metrics/prometheus` is one. It has only two methods, because
+ * nearly all values are counted at their source and read when they are collected.
  */
 import type { DistributionDefinition, ValueDefinition } from './definitions.ts';
 
-/** Which log or node a value belongs to; several of one process are told apart by it. */
+/** The labels that identify the log or node of a value within a process. */
 export interface MetricLabels {
   readonly cluster: string;
   readonly node: string;
@@ -13,13 +13,10 @@ export interface MetricLabels {
 
 export interface MetricsCollector {
   /**
-   * A counter or a gauge. `read` is called when the value is wanted, and does not throw; a counter
-   * never falls while it is observed. The function that is returned ends it.
+   * Adds a counter or a gauge and returns a function that removes it. `read` returns the current
+   * value and does not throw. A counter never decreases while it is observed.
    */
   observe(definition: ValueDefinition, labels: MetricLabels, read: () => number): () => void;
-  /**
-   * Values of which the distribution counts, such as latencies: the function that is returned takes
-   * one.
-   */
+  /** Adds a distribution, such as of latencies, and returns a function that records one value. */
   distribution(definition: DistributionDefinition, labels: MetricLabels): (value: number) => void;
 }

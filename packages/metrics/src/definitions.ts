@@ -1,10 +1,10 @@
 /**
- * What a metric is. Each is declared once, beside where its value is read: in `wal-metrics.ts` and
- * `node-metrics.ts`. Names follow the conventions of Prometheus (base units, the unit last,
- * `_total` for counters) and are API.
+ * The definition of a metric. Each metric is declared once, next to the code that reads its value:
+ * in `wal-metrics.ts`, `node-metrics.ts` and `transport-metrics.ts`. Names follow the conventions
+ * of Prometheus (base units, the unit last, `_total` for counters) and are API.
  */
 
-/** A value that is read when it is wanted. */
+/** A value that is read when it is collected. */
 export interface ValueDefinition {
   readonly kind: 'counter' | 'gauge';
   readonly name: string;
@@ -15,14 +15,14 @@ export interface DistributionDefinition {
   readonly kind: 'histogram';
   readonly name: string;
   readonly description: string;
-  /** Upper bounds, ascending. */
+  /** The upper bounds of the buckets, ascending. */
   readonly buckets: readonly number[];
 }
 
-/** The labels that every metric has; see `MetricLabels`. */
+/** The labels that every metric has, see `MetricLabels`. */
 export const labelNames: readonly ['cluster', 'node', 'group'] = ['cluster', 'node', 'group'];
 
-/** A value with the way to it from where it is counted. */
+/** A value, and how to read it from its source. */
 export interface ReadValue<Source> extends ValueDefinition {
   readonly read: (source: Source) => number;
 }
@@ -51,7 +51,7 @@ export function histogram(
   return { kind: 'histogram', name: `babuza_${name}`, description, buckets };
 }
 
-/** Upper bounds from `first` on, each `factor` times the one before. */
+/** Upper bounds that start at `first`, each `factor` times the one before. */
 export function bucketsFrom(first: number, factor: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, power) => first * factor ** power);
 }

@@ -1,4 +1,4 @@
-/** The metrics of a node: its Raft, its snapshots, its sessions and its log. */
+/** The metrics of a node: of its Raft core, its snapshots, its sessions and its log. */
 import type { NodeObserver, ObservedNode, RaftEvent, RaftStatus } from '@babuza/raft';
 import type { MetricLabels, MetricsCollector } from './collector.ts';
 import {
@@ -12,7 +12,7 @@ import {
 import { transportValues } from './transport-metrics.ts';
 import { observeWal } from './wal-metrics.ts';
 
-/** What is counted: by the node, and here from its events. */
+/** The source of the values: the counts of the node, and those made here from its events. */
 interface NodeCounts {
   readonly status: RaftStatus;
   readonly isReady: boolean;
@@ -38,25 +38,33 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
     Number(status.role === 'leader'),
   ),
   counter('raft_leader_changes', 'Leaders that this node has seen.', (of) => of.leaderChanges),
-  gauge('raft_ready', '1 when clients may be sent here; see Raft.readiness.', ({ isReady }) =>
+  gauge('raft_ready', '1 when this node is ready for clients; see Raft.readiness.', ({ isReady }) =>
     Number(isReady),
   ),
   gauge('raft_term', 'The term.', ({ status }) => status.term),
   gauge(
     'raft_commit_index',
-    'Up to here entries are committed, as this node knows.',
+    'The commit index that this node knows.',
     ({ status }) => status.commitIndex,
   ),
   gauge(
     'raft_applied_index',
-    'Up to here entries have taken effect here.',
+    'The index of the last applied entry.',
     ({ status }) => status.appliedIndex,
   ),
-  gauge('raft_first_index', 'The oldest entry of the log.', ({ status }) => status.firstIndex),
-  gauge('raft_last_index', 'The newest entry of the log.', ({ status }) => status.lastIndex),
+  gauge(
+    'raft_first_index',
+    'The index of the oldest entry of the log.',
+    ({ status }) => status.firstIndex,
+  ),
+  gauge(
+    'raft_last_index',
+    'The index of the newest entry of the log.',
+    ({ status }) => status.lastIndex,
+  ),
   gauge(
     'raft_slowest_peer_lag_entries',
-    'Entries that the member furthest behind lacks; 0 where this node does not lead.',
+    'Entries that the slowest member lacks; 0 if this node does not lead.',
     ({ status }) => lagOf(status),
   ),
   gauge(
@@ -86,7 +94,7 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
   ),
   counter(
     'raft_reads_failed',
-    'Linearizable reads that no leader with a quorum has confirmed in time.',
+    'Linearizable reads that no leader with a quorum confirmed in time.',
     ({ status }) => status.reads.failed,
   ),
   counter(
@@ -101,7 +109,7 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
   ),
   gauge(
     'raft_apply_lag_seconds',
-    'How long a committed entry has waited for the state machine.',
+    'How long a committed entry has waited to be applied.',
     ({ status }) => status.applyLagMs / 1000,
   ),
   gauge('raft_disk_full', '1 while entries wait for space on the disk.', ({ status }) =>
@@ -114,22 +122,22 @@ export const raftValues: readonly ReadValue<NodeCounts>[] = [
   ),
   counter(
     'raft_leadership_given_up',
-    'Times that this leader handed leadership over, or stepped down, because it could not do its work.',
+    'How often this leader transferred leadership, or stepped down, because it could not do its work.',
     ({ givenUp }) => givenUp,
   ),
   counter(
     'raft_standstills',
-    'Times that the event loop of this leader stood still for too long.',
+    'How often the event loop of this leader was blocked for too long.',
     ({ standstills }) => standstills,
   ),
   gauge(
     'raft_log_tail_dropped_bytes',
-    'Bytes behind the last whole batch that were cut when the log was opened.',
+    'Bytes after the last complete batch that were cut off when the log was opened.',
     ({ status }) => status.tail.bytesDropped,
   ),
   gauge(
     'raft_log_tail_uncertain',
-    '1 when it could not be told whether a crash or damage had made that tail.',
+    '1 when this tail may come from a crash or from damage.',
     ({ status }) => Number(status.tail.verdict === 'uncertain'),
   ),
 ];
@@ -147,10 +155,14 @@ export const snapshotValues: readonly ReadValue<NodeCounts>[] = [
     'Index of the newest snapshot.',
     ({ status }) => status.snapshot?.index ?? 0,
   ),
-  counter('snapshots_sent', 'Snapshots that arrived at a member behind.', ({ sent }) => sent),
+  counter(
+    'snapshots_sent',
+    'Snapshots that were sent to a member that lagged behind.',
+    ({ sent }) => sent,
+  ),
   counter(
     'snapshot_sends_failed',
-    'Snapshots that did not arrive.',
+    'Snapshots whose sending failed.',
     ({ sendsFailed }) => sendsFailed,
   ),
   counter(
@@ -160,21 +172,21 @@ export const snapshotValues: readonly ReadValue<NodeCounts>[] = [
   ),
   counter(
     'snapshots_installed',
-    'Snapshots of others that were taken over here.',
+    'Snapshots of other nodes that were installed here.',
     ({ installed }) => installed,
   ),
 ];
 
 export const sessionValues: readonly ReadValue<NodeCounts>[] = [
-  gauge('sessions_open', 'Sessions of clients.', ({ status }) => status.sessions.open),
+  gauge('sessions_open', 'Open sessions of clients.', ({ status }) => status.sessions.open),
   counter(
     'session_duplicates',
-    'Proposals that came again and were not applied again.',
+    'Repeated proposals that were not applied again.',
     ({ status }) => status.sessions.duplicates,
   ),
   counter(
     'session_refused',
-    'Proposals of sessions that had ended, or that were answered before.',
+    'Proposals of ended sessions, and proposals whose answer the client already had.',
     ({ status }) => status.sessions.refused,
   ),
 ];
@@ -182,13 +194,16 @@ export const sessionValues: readonly ReadValue<NodeCounts>[] = [
 /** From 10 ms to almost three minutes. */
 const snapshotDuration = histogram(
   'snapshot_duration_seconds',
-  'Making a snapshot, until it is durable and in the log.',
+  'From the start of a snapshot until it is durable and recorded in the log.',
   bucketsFrom(0.01, 2, 15),
 );
 
 export const snapshotDistributions: readonly DistributionDefinition[] = [snapshotDuration];
 
-/** For `RaftComponent.observer`: each node that starts with it is collected until it ends. */
+/**
+ * Returns an observer for `RaftComponent.observer`. It collects the metrics of each node from its
+ * start to its end.
+ */
 export function nodeMetrics(collector: MetricsCollector): NodeObserver {
   return { observe: (node) => observeNode(collector, node) };
 }

@@ -1,7 +1,7 @@
 /**
- * Metrics for Prometheus, through prom-client, which is to be installed beside this package.
- * Several nodes, and several collectors, may share a registry: each metric exists once in it, with
- * a value for each log or node.
+ * A collector for Prometheus that uses prom-client, which must be installed beside this package.
+ * Several nodes and several collectors may share a registry: it holds each metric once, with a
+ * value for each log or node.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { MetricLabels, MetricsCollector } from './collector.ts';
@@ -9,7 +9,7 @@ import { labelNames, type DistributionDefinition, type ValueDefinition } from '.
 import { MetricsError } from './errors.ts';
 
 export interface PrometheusOptions {
-  /** Where the metrics are registered; by default in a registry of their own. */
+  /** The registry of the metrics. Default: a new one. */
   readonly registry?: Registry | undefined;
 }
 
@@ -18,25 +18,25 @@ interface Reader {
   readonly read: () => number;
 }
 
-/** By registry and name: who is read when the metric is collected. */
+/** The values that are read when a metric is collected, by registry and name. */
 const readersOf = new WeakMap<Registry, Map<string, Set<Reader>>>();
 const histogramsOf = new WeakMap<Registry, Map<string, Histogram>>();
 
 export class PrometheusCollector implements MetricsCollector {
   readonly registry: Registry;
 
-  /** Throws `MetricsError` where the options cannot be. */
+  /** Throws `MetricsError` for invalid options. */
   constructor(options: PrometheusOptions = {}) {
     checkOptions(options);
     this.registry = options.registry ?? new Registry();
   }
 
-  /** For the answer to Prometheus' request. */
+  /** The content type of the answer to Prometheus. */
   get contentType(): string {
     return this.registry.contentType;
   }
 
-  /** What Prometheus is to be given. */
+  /** The text of the answer to Prometheus. */
   text(): Promise<string> {
     return this.registry.metrics();
   }
@@ -100,19 +100,19 @@ export class PrometheusCollector implements MetricsCollector {
 
 function checkOptions(options: PrometheusOptions): void {
   if (typeof options !== 'object' || options === null) {
-    throw new MetricsError(`the options must be an object; got ${String(options)}`);
+    throw new MetricsError(`the options must be an object, got ${String(options)}`);
   }
   const unknown = Object.keys(options).find((name) => name !== 'registry');
   if (unknown !== undefined) {
-    throw new MetricsError(`there is no option ${unknown}; there is: registry`);
+    throw new MetricsError(`the option ${unknown} is unknown. The only option is registry`);
   }
   const { registry } = options;
   if (registry === undefined || isRegistry(registry)) return;
   const given = typeof registry === 'object' && registry !== null ? 'an object' : String(registry);
-  throw new MetricsError(`registry must be a Registry of prom-client; got ${given}`);
+  throw new MetricsError(`registry must be a Registry of prom-client, got ${given}`);
 }
 
-/** Also one of another copy of prom-client. */
+/** A registry of another copy of prom-client is accepted, too. */
 function isRegistry(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const methods = ['registerMetric', 'metrics'];

@@ -1,4 +1,4 @@
-/** The metrics of one log, by what it counts itself and by its events. */
+/** The metrics of one log, from its own counts and from its events. */
 import type { Wal, WalEvent, WalStats } from '@babuza/wal-core';
 import type { MetricLabels, MetricsCollector } from './collector.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type ReadValue,
 } from './definitions.ts';
 
-/** What is counted: by the log, and here from its events. */
+/** The source of the values: the counts of the log, and those made here from its events. */
 interface WalCounts {
   readonly stats: WalStats;
   purges: number;
@@ -28,7 +28,7 @@ export const walValues: readonly ReadValue<WalCounts>[] = [
   counter('wal_syncs', 'Syncs; group commit makes them fewer than saves.', (of) => of.stats.syncs),
   counter(
     'wal_written_bytes',
-    'Bytes written for saves, with all that the format adds.',
+    'Bytes written for saves, including the overhead of the format.',
     ({ stats }) => stats.bytesWritten,
   ),
   counter('wal_cache_hits', 'Entries read from the cache.', ({ stats }) => stats.cacheHits),
@@ -36,47 +36,47 @@ export const walValues: readonly ReadValue<WalCounts>[] = [
   gauge('wal_segments', 'Files that hold the log.', ({ stats }) => stats.segments),
   gauge('wal_index_bytes', 'Memory of the index of entries.', ({ stats }) => stats.indexBytes),
   gauge('wal_cache_bytes', 'Memory of cached payloads.', ({ stats }) => stats.cacheBytes),
-  counter('wal_rotations', 'New segments that took over.', ({ rotations }) => rotations),
-  counter('wal_purges', 'Purges that have ended.', ({ purges }) => purges),
-  counter('wal_purged_bytes', 'Disk that purges gave back.', ({ purgedBytes }) => purgedBytes),
+  counter('wal_rotations', 'Rotations to a new segment.', ({ rotations }) => rotations),
+  counter('wal_purges', 'Purges that ended.', ({ purges }) => purges),
+  counter(
+    'wal_purged_bytes',
+    'Bytes of the disk that purges freed.',
+    ({ purgedBytes }) => purgedBytes,
+  ),
   counter(
     'wal_purged_segments',
-    'Files that purges have removed or recycled.',
+    'Files that purges removed or recycled.',
     ({ purgedSegments }) => purgedSegments,
   ),
   counter(
     'wal_no_space',
-    'Groups of saves that were rejected because the disk was full.',
+    'Batches of saves that were rejected because the disk was full.',
     ({ rejected }) => rejected,
   ),
   counter(
     'wal_try_again',
-    'Groups of saves that were rejected because the system was short of descriptors or memory.',
+    'Batches of saves that were rejected because the system was short of descriptors or memory.',
     ({ shortages }) => shortages,
   ),
   gauge(
     'wal_poisoned',
-    '1 when a write has failed and the log takes no more.',
+    '1 when a write failed and the log accepts no more saves.',
     ({ poisoned }) => poisoned,
   ),
 ];
 
-/** From 50 µs, a fast disk, to 6.5 s, a sick one. */
+/** From 50 µs (a fast disk) to 6.5 s (a failing one). */
 const syncLatency = histogram(
   'wal_sync_latency_seconds',
-  'From the beginning of the write of a group of saves until it is durable.',
+  'From the start of the write of a batch until it is durable.',
   bucketsFrom(0.000_05, 2, 18),
 );
 const batchSaves = histogram(
   'wal_batch_saves',
-  'Saves that were written as one group.',
+  'Saves that were written as one batch.',
   bucketsFrom(1, 2, 11),
 );
-const batchBytes = histogram(
-  'wal_batch_bytes',
-  'Bytes of a group of saves.',
-  bucketsFrom(256, 4, 9),
-);
+const batchBytes = histogram('wal_batch_bytes', 'Bytes of a batch.', bucketsFrom(256, 4, 9));
 
 export const walDistributions: readonly DistributionDefinition[] = [
   syncLatency,
@@ -84,10 +84,7 @@ export const walDistributions: readonly DistributionDefinition[] = [
   batchBytes,
 ];
 
-/**
- * Collects the metrics of a log; the function that is returned ends it. Call it when the log is
- * closed.
- */
+/** Collects the metrics of a log. Call the returned function when the log is closed. */
 export function observeWal(
   collector: MetricsCollector,
   wal: Pick<Wal, 'groupId' | 'stats' | 'events'>,
@@ -112,7 +109,7 @@ export function observeWal(
   const ends = walValues.map((value) => collector.observe(value, labels, () => value.read(counts)));
   ends.push(
     wal.events.subscribe((event) => {
-      // A place of logs has one source of events for all of them.
+      // A manager has one source of events for all of its logs.
       if (event.groupId !== wal.groupId) return;
       count(event, counts);
       if (event.type !== 'committed') return;

@@ -1,4 +1,4 @@
-/** What is collected of a node and its log, and that the README tells of all of it. */
+/** Which metrics of a node and its log are collected, and that the README lists all of them. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { labelNames, metricDefinitions, nodeMetrics } from '../src/index.ts';
@@ -18,7 +18,7 @@ function observed() {
 }
 
 describe('a node', () => {
-  it('shows what its status says, under its cluster, node and group', () => {
+  it('shows the values of its status, labelled with its cluster, node and group', () => {
     const { kept, node } = observed();
     expect(kept.labels('babuza_raft_term')).toEqual({ cluster: '1', node: '2', group: '3' });
     const values = {
@@ -78,7 +78,7 @@ describe('a node', () => {
     expect(disk.map((name) => kept.value(`babuza_raft_${name}`))).toEqual([1, 1]);
   });
 
-  it('counts what its events tell', () => {
+  it('counts its events', () => {
     const { kept, node } = observed();
     node.tell({ type: 'leader', leader: 1n, term: 1 });
     node.tell({ type: 'leader', leader: 0n, term: 1 });
@@ -111,7 +111,7 @@ describe('a node', () => {
     expect(kept.recorded.get('babuza_snapshot_duration_seconds')).toEqual([0.25]);
   });
 
-  it('counts what the events of its log tell, and not those of another group', () => {
+  it('counts the events of its log, and not those of another group', () => {
     const { kept, node } = observed();
     const group = { type: 'committed', saves: 2, entries: 5, bytes: 500, latencyMs: 4 } as const;
     node.tellOfLog({ ...group, groupId: 3n, durable: true });

@@ -1,4 +1,4 @@
-/** What Prometheus is given. */
+/** The output of the collector for Prometheus. */
 import { Counter, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { metricDefinitions, nodeMetrics } from '../src/index.ts';
@@ -6,7 +6,7 @@ import { PrometheusCollector } from '../src/prometheus.ts';
 import { ToldNode } from './support.ts';
 
 describe('the collector for Prometheus', () => {
-  it('writes every metric of every node, counters too, as often as it is asked', async () => {
+  it('writes every metric of every node each time it is collected', async () => {
     const registry = new Registry();
     const collectors = [
       new PrometheusCollector({ registry }),
@@ -47,7 +47,7 @@ describe('the collector for Prometheus', () => {
     expect(text).toContain(`babuza_wal_sync_latency_seconds_sum{${of}} 0.0003\n`);
   });
 
-  it('leaves what others have in the registry', async () => {
+  it('leaves other metrics in the registry alone', async () => {
     const registry = new Registry();
     new Counter({ name: 'mine', help: 'of the application', registers: [registry] }).inc();
     nodeMetrics(new PrometheusCollector({ registry })).observe(new ToldNode());

@@ -1,4 +1,4 @@
-/** A collector that keeps what it is given, and a node that is only a status. */
+/** A collector that records its calls, and a node that consists of a status. */
 import type { ObservedNode, RaftEvent, RaftStatus } from '@babuza/raft';
 import type { WalEvent, WalStats } from '@babuza/wal-core';
 import type { MetricLabels, MetricsCollector } from '../src/index.ts';
@@ -45,7 +45,7 @@ const stats: WalStats = {
   cacheBytes: 200,
 };
 
-/** A node that says what a test wants it to. */
+/** A node whose status and events a test sets. */
 export class ToldNode implements ObservedNode {
   readonly transport: NonNullable<ObservedNode['transport']> = () => ({
     connectedPeers: 2,

@@ -1,9 +1,9 @@
 /**
- * Every error of the core. Match them by `code`, which is API; messages are for people. Errors of
- * the storage that mean something to the core are those of `@babuza/wal-core/storage`.
+ * The errors of the core. Callers match them by `code`, which is stable; messages are for people.
+ * The core also understands the errors of `@babuza/wal-core/storage`, by their codes.
  */
 
-/** The stable codes. */
+/** The codes of all errors of the core. */
 export type RaftCoreErrorCode =
   | 'RAFT_CORE_CONFIG'
   | 'RAFT_CORE_PROPOSAL_DROPPED'
@@ -25,7 +25,7 @@ export class RaftCoreError extends Error {
   }
 }
 
-/** A configuration that no node can run with. */
+/** The configuration is invalid. */
 export class InvalidConfigError extends RaftCoreError {
   override readonly name = 'InvalidConfigError';
   constructor(message: string) {
@@ -35,20 +35,20 @@ export class InvalidConfigError extends RaftCoreError {
 
 /** Why a proposal was dropped. */
 export type ProposalDroppedReason =
-  /** This node knows no leader: propose again once there is one. */
+  /** This node knows no leader. Propose again once there is one. */
   | 'no-leader'
-  /** This node is not the leader and was told not to forward proposals. */
+  /** This node is not the leader and is configured not to forward proposals. */
   | 'not-forwarded'
-  /** Leadership is being transferred: propose again, to the next leader. */
+  /** A leadership transfer is under way. Propose again, to the next leader. */
   | 'transferring'
-  /** The uncommitted entries have reached their limit: propose again later. */
+  /** The limit on uncommitted payload bytes is reached. Propose again later. */
   | 'uncommitted-limit'
-  /** The log has come to the last index that a number holds exactly, 2^53 - 1. */
+  /** The last index of the log is 2^53 - 1, the highest that a number holds exactly. */
   | 'log-full'
-  /** This leader is no member any more. */
+  /** This leader was removed from the membership. */
   | 'not-a-member';
 
-/** A proposal that entered no log. Nothing of it will ever be applied; it may be proposed again. */
+/** A proposal has entered no log, so it will never be applied. It may be proposed again. */
 export class ProposalDroppedError extends RaftCoreError {
   override readonly name = 'ProposalDroppedError';
   readonly reason: ProposalDroppedReason;
@@ -58,7 +58,7 @@ export class ProposalDroppedError extends RaftCoreError {
   }
 }
 
-/** A message of a type that only a node itself may use came from another. Nothing happened. */
+/** Another node has sent a message of a local type. The message was ignored. */
 export class LocalMessageError extends RaftCoreError {
   override readonly name = 'LocalMessageError';
   constructor() {
@@ -67,7 +67,8 @@ export class LocalMessageError extends RaftCoreError {
 }
 
 /**
- * A response from a node that is no member, for instance because it was removed. Nothing happened.
+ * A node that is not a member, for instance because it was removed, has sent a response. The
+ * message was ignored.
  */
 export class PeerNotFoundError extends RaftCoreError {
   override readonly name = 'PeerNotFoundError';
@@ -76,7 +77,7 @@ export class PeerNotFoundError extends RaftCoreError {
   }
 }
 
-/** A message that no correct node sends. Nothing happened. */
+/** A message is of a form that no correct node sends. It was ignored. */
 export class InvalidMessageError extends RaftCoreError {
   override readonly name = 'InvalidMessageError';
   constructor(message: string, cause?: unknown) {
@@ -84,7 +85,7 @@ export class InvalidMessageError extends RaftCoreError {
   }
 }
 
-/** A group that cannot be started this way. Nothing happened. */
+/** A new group cannot be started with these arguments. The node is unchanged. */
 export class BootstrapError extends RaftCoreError {
   override readonly name = 'BootstrapError';
   constructor(message: string) {
@@ -92,7 +93,7 @@ export class BootstrapError extends RaftCoreError {
   }
 }
 
-/** A change of the membership that is not possible. The membership is unchanged. */
+/** The membership does not allow a change. It is unchanged. */
 export class ConfChangeError extends RaftCoreError {
   override readonly name = 'ConfChangeError';
   constructor(message: string) {
@@ -101,8 +102,8 @@ export class ConfChangeError extends RaftCoreError {
 }
 
 /**
- * A broken invariant or contract: acknowledged data was lost, the storage misbehaves, or the caller
- * does. The node must not go on: drop it, and find the reason before it is started again.
+ * An invariant is broken: acknowledged data was lost, or the storage or the caller breaks its
+ * contract. The node must stop, and the cause must be found before it is started again.
  */
 export class RaftPanicError extends RaftCoreError {
   override readonly name = 'RaftPanicError';
@@ -111,12 +112,12 @@ export class RaftPanicError extends RaftCoreError {
   }
 }
 
-/** The code of an error of the storage or of ours; matched by value, never by class. */
+/** Returns the `code` of an error, if there is one. Errors are never matched by their class. */
 export function codeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }
 
-/** The text of whatever was thrown. */
+/** Returns the message of an error, or the text of another value that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

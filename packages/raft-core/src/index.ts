@@ -1,4 +1,11 @@
-export * from './config.ts';
+/**
+ * The entry point of a user who embeds a Raft node: `RawNode`, its configuration, the values that
+ * it takes and returns, its errors, and a storage in memory. Texts of these values are in the entry
+ * point `@babuza/raft-core/describe`.
+ */
+
+export type { BootstrapPeer } from './bootstrap.ts';
+export { ReadOnlyOption, type RaftConfig } from './config.ts';
 export {
   BootstrapError,
   ConfChangeError,
@@ -13,19 +20,16 @@ export {
   type RaftCoreErrorCode,
 } from './errors.ts';
 export { isLocalThread, localAppendThread, localApplyThread, none, type IdSet } from './ids.ts';
+export { MemoryStorage } from './log/memory-storage.ts';
+export type { LogLevel, RaftLogger } from './logger.ts';
 export type {
   ImpossibleClaim,
   ImpossibleClaimKind,
   ImpossibleClaimSink,
-} from './impossible-claims.ts';
-export type { LogLevel, RaftLogger } from './logger.ts';
-export { MemoryStorage } from './memory-storage.ts';
-export { isLocalMessage, isResponseMessage } from './message-class.ts';
-export { ProgressState, type Progress } from './progress.ts';
-export * from './raw-node.ts';
-export type { ReadState } from './read-only.ts';
-export { isEmptyHardState, mustSync, StateType, type Ready, type SoftState } from './ready.ts';
-export { statusJson, type BasicStatus, type Status } from './status.ts';
-export type { TracedMessage, TraceEvent, TraceSink } from './trace.ts';
-export type { MembershipConfig } from './tracker.ts';
-export * from './describe/index.ts';
+} from './messages/impossible-claim.ts';
+export { RawNode, type ProposedEntry, type SnapshotOutcome } from './raw-node.ts';
+export { StateType, type ReadState, type Ready, type SoftState } from './ready.ts';
+export type { BasicStatus, Status } from './status.ts';
+export type { TracedMessage, TraceEvent, TraceSink } from './trace/events.ts';
+export type { MembershipConfig } from './tracker/membership-config.ts';
+export { ProgressState, type Progress } from './tracker/progress.ts';

@@ -1,44 +1,49 @@
 /**
- * What a node wants done: `Ready`. In which order the parts are to be done is said at
- * `RawNode.ready`.
+ * `Ready`: the work that a node hands out. `RawNode.ready` tells in which order its parts are done.
  *
  * Source: etcd-io/raft `node.go`; docs/raft-behaviour.md, section 9.2.
  */
 
 import type { Entry, HardState, Message, Snapshot } from '@babuza/raftpb';
-import type { ReadState } from './read-only.ts';
 
-/** The role of a node. */
+/** The role of a node. The name is etcd's. */
 export const StateType = { Follower: 0, Candidate: 1, Leader: 2, PreCandidate: 3 } as const;
 export type StateType = (typeof StateType)[keyof typeof StateType];
 
-/** What a node knows and need not remember. */
+/** The part of the state that is not durable. */
 export interface SoftState {
-  /** The leader; `0n` when none is known. */
+  /** The id of the leader; `0n` when no leader is known. */
   readonly lead: bigint;
   readonly raftState: StateType;
 }
 
-/** One batch of work. All of it is immutable; the arrays are the receiver's. */
+/** The answer to `readIndex`: the read may be served once the entry at `index` is applied. */
+export interface ReadState {
+  readonly index: number;
+  /** The context that the caller gave to `readIndex`. */
+  readonly requestContext: Uint8Array;
+}
+
+/** One batch of work. Its objects are immutable; its arrays belong to the receiver. */
 export interface Ready {
-  /** Only when it has changed. */
+  /** The soft state, if it has changed. */
   readonly softState?: SoftState | undefined;
-  /** Only when it has changed. */
+  /** The hard state, if it has changed. */
   readonly hardState?: HardState | undefined;
-  /** Reads that may be served once their index was applied. */
+  /** The reads that may be served once their index is applied. */
   readonly readStates: readonly ReadState[];
-  /** Entries to be made durable, dropping any that are stored at their indexes or behind. */
+  /** The entries to write. They replace all stored entries at their indexes and behind. */
   readonly entries: readonly Entry[];
-  /** A snapshot to be made durable. */
+  /** The snapshot to write. */
   readonly snapshot?: Snapshot | undefined;
-  /** Entries to be applied, in order. */
+  /** The entries to apply, in order. */
   readonly committedEntries: readonly Entry[];
   readonly messages: readonly Message[];
-  /** Hard state and entries must be durable before the messages are sent. */
+  /** Whether hard state and entries must be durable before the messages are sent. */
   readonly mustSync: boolean;
 }
 
-/** Whether nothing was ever seen, voted or committed. */
+/** Whether this is the hard state of a node that was never started. */
 export function isEmptyHardState({ term, vote, commit }: HardState): boolean {
   return term === 0 && vote === 0n && commit === 0;
 }
@@ -47,7 +52,7 @@ export function sameHardState(a: HardState, b: HardState): boolean {
   return a.term === b.term && a.vote === b.vote && a.commit === b.commit;
 }
 
-/** Whether `next` and this many entries need a sync; a commit index alone does not. */
+/** Whether a write needs an fsync. A changed commit index alone does not. */
 export function mustSync(next: HardState, previous: HardState, entryCount: number): boolean {
   return entryCount > 0 || next.vote !== previous.vote || next.term !== previous.term;
 }

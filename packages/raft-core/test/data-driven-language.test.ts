@@ -1,6 +1,6 @@
 /**
- * The language of data-driven files itself, also what no file uses yet:
- * packages/raft-core/test/datadriven/README.md, sections 1, 4, 5, 7 and 8.
+ * The language of data-driven files, including commands that no file uses yet. The original is the
+ * Go library cockroachdb/datadriven; the commands are those of etcd-io/raft `rafttest/`.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ function partsOf({ command, input, expected }: Directive): string[] {
   return [command, input, expected];
 }
 
-/** The outputs of directives in one environment; lines of one directive are joined. */
+/** Returns the outputs of directives that run in one environment. */
 function run(...texts: string[]): string[] {
   const environment = new InteractionEnvironment();
   return texts.map((text) => {
@@ -38,7 +38,7 @@ describe('files', () => {
     ]);
   });
 
-  it('a line is continued behind a backslash', () => {
+  it('a line is continued after a backslash', () => {
     const [directive] = directivesOf('  a x \\', '   y \\', 'z=(1, 2)', '----', 'ok');
     expect(directive?.args).toEqual([
       { key: 'x', values: [] },
@@ -84,7 +84,7 @@ describe('files', () => {
 });
 
 describe('interaction commands', () => {
-  it('what does not exist is unknown, also what every object has', () => {
+  it('unknown commands are errors, even names that each JavaScript object has', () => {
     expect(run('hello', 'toString', 'constructor')).toEqual(Array(3).fill('unknown command'));
     expect(run('_breakpoint', 'log-level None', 'log-level LOUD', 'raft-state')).toEqual([
       'ok',
@@ -94,7 +94,7 @@ describe('interaction commands', () => {
     ]);
   });
 
-  it('add-nodes: what cannot be started', () => {
+  it('add-nodes: a node that cannot be started is an error', () => {
     const needsIndex = 'index must be specified as > 1 due to bootstrap';
     expect(run('add-nodes 1 voters=(1)', 'add-nodes 1 learners=(1) index=1')).toEqual([
       needsIndex,
@@ -105,7 +105,7 @@ describe('interaction commands', () => {
     expect(run('log-level none', huge)).toEqual(['ok', 'ok']);
   });
 
-  it('deliver-msgs: a node may be named again, but not dropped too', () => {
+  it('deliver-msgs: a node that is named twice must not also be dropped', () => {
     expect(run(...twoNodes, 'deliver-msgs 1 1 drop=2').at(-1)).toBe('no messages\n');
     expect(() => run(...twoNodes, 'deliver-msgs 1 drop=(1)')).toThrow('1');
     expect(() => run(...twoNodes, 'deliver-msgs drop=(2,2)')).toThrow('2');
@@ -124,7 +124,7 @@ describe('interaction commands', () => {
     ]);
   });
 
-  it('a snapshot that is sent before any election is looked at', () => {
+  it('a snapshot that is sent before any election is handled', () => {
     const outputs = run(...twoNodes, 'send-snapshot 1 2', 'deliver-msgs 2');
     expect(outputs.at(-1)).toContain(
       'AutoLeave:false\nINFO 2 [commit: 10] ignored snapshot [index: 10, term: 1]\n',
@@ -141,7 +141,7 @@ describe('interaction commands', () => {
   });
 });
 
-/** How Go words what is no number. */
+/** Go's error texts for input that is not a number. */
 const notNumbers: [operation: string, text: string][] = [
   ['vx', 'strconv.ParseUint: parsing "x": invalid syntax'],
   ['v-1', 'strconv.ParseUint: parsing "-1": invalid syntax'],

@@ -1,7 +1,8 @@
 /**
- * The data-driven tests: scripts with their whole output, etcd's and our own. `BABUZA_REWRITE=1`
- * writes the outputs of our own files anew; such a change is committed only when one knows what
- * caused it and wants it. Etcd's files are never written: where they differ, we are wrong.
+ * The data-driven tests: scripts with their whole expected output, etcd's and our own.
+ * `BABUZA_REWRITE=1` rewrites the outputs in our own files; commit such a change only when its
+ * cause is known and wanted. etcd's files are never written. A difference from them is an error of
+ * the core.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -17,7 +18,10 @@ import {
 import { parseFile } from './datadriven/grammar.ts';
 import { checkFile, checkOrRewrite } from './datadriven/run.ts';
 
-/** So that no mistake in the reader can make tests vanish. */
+/**
+ * The known numbers of files and directives, so that an error of the reader cannot make tests
+ * disappear.
+ */
 const etcdCounts = {
   interaction: { files: 22, directives: 463 },
   confchange: { files: 7, directives: 48 },
@@ -26,19 +30,19 @@ const etcdCounts = {
 
 describe("etcd's files", () => {
   if (!hasEtcdFolder) {
-    it.skipIf(!requiresEtcdFolder)('are there', () => {
+    it.skipIf(!requiresEtcdFolder)('exist where they are required', () => {
       console.log("not run: etcd's files");
       expect.fail(`etcd's files are needed in this run, and are not in ${etcdFolder}`);
     });
     console.log("not run: etcd's files");
     return;
   }
-  it('some are in the folder that is named', () => {
+  it('exist in the given folder', () => {
     expect(kinds.flatMap((kind) => filesOf(etcdFolder, kind))).not.toEqual([]);
   });
   for (const kind of kinds) {
     const files = filesOf(etcdFolder, kind);
-    it.skipIf(!isDefaultEtcdFolder)(`${kind}: all are there, with all directives`, () => {
+    it.skipIf(!isDefaultEtcdFolder)(`${kind}: all files exist, with all directives`, () => {
       const directives = files.reduce((sum, { text }) => sum + parseFile(text).length, 0);
       expect({ files: files.length, directives }).toEqual(etcdCounts[kind]);
     });

@@ -1,4 +1,7 @@
-/** Elections: docs/raft-behaviour.md, sections 2 to 4. */
+/**
+ * Elections: etcd-io/raft `raft.go`; Raft paper, section 5.2; Raft thesis, sections 6.2, 6.4 and
+ * 9.6.
+ */
 
 import {
   ConfChangeType,
@@ -9,6 +12,7 @@ import {
 } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { StateType } from '../src/index.ts';
+import { step } from '../src/step.ts';
 import {
   answers,
   clusterOf,
@@ -26,7 +30,7 @@ for (const preVote of [false, true]) {
   describe(preVote ? 'elections with pre-votes' : 'elections', () => {
     const candidate = preVote ? StateType.PreCandidate : StateType.Candidate;
 
-    it('a majority elects, also when some do not answer', () => {
+    it('a majority elects a leader even if some members do not answer', () => {
       for (const silent of [[], [2n], [2n, 3n]]) {
         const network = clusterOf(5, { preVote });
         network.isolate(...silent);
@@ -35,14 +39,14 @@ for (const preVote of [false, true]) {
       }
     });
 
-    it('a minority does not', () => {
+    it('a minority does not elect a leader', () => {
       const network = clusterOf(5, { preVote });
       network.isolate(3n, 4n, 5n);
       network.campaign(1n);
       expect([network.node(1n).state, network.node(1n).term]).toEqual([candidate, preVote ? 0 : 1]);
     });
 
-    it('all nodes take turns', () => {
+    it('each node can become leader after another', () => {
       const network = clusterOf(3, { preVote });
       for (const id of [1n, 2n, 3n, 1n]) {
         network.campaign(id);
@@ -52,8 +56,8 @@ for (const preVote of [false, true]) {
       }
     });
 
-    it('a newer entry that only a minority has does not win, and is overwritten', () => {
-      // 3 was leader of term 2 and appended an entry there; 4 and 5 voted for it.
+    it('a newer entry on a minority does not win the election, and is overwritten', () => {
+      // Node 3 was leader of term 2 and has appended an entry; nodes 4 and 5 voted for it.
       const logs = ['1:1', '1:1', '1:2', '', ''];
       const nodes = logs.map((entries, at) => {
         const voters = [1n, 2n, 3n, 4n, 5n];
@@ -69,7 +73,7 @@ for (const preVote of [false, true]) {
       expect([...network.nodes.values()].map((node) => node.log)).toEqual(logs.map(() => '1:1,3'));
     });
 
-    it('of two candidates only the first gets the third vote; the other concedes', () => {
+    it('only the first of two candidates gets the third vote, and the other concedes', () => {
       const network = clusterOf(3, { preVote });
       network.passes = ({ from, to }) => !(from === 1n && to === 3n) && !(from === 3n && to === 1n);
       network.campaign(1n);
@@ -78,7 +82,7 @@ for (const preVote of [false, true]) {
       // Node 2 knows a leader of this term, or has voted already.
       expect(network.node(3n).state).toBe(preVote ? StateType.Follower : StateType.Candidate);
       network.heal();
-      // Its log is older than that of the others.
+      // Its log is older than those of the others.
       network.campaign(3n);
       expect(network.node(3n).state).toBe(StateType.Follower);
       network.campaign(1n);
@@ -91,7 +95,7 @@ for (const preVote of [false, true]) {
       expect([network.node(1n).state, network.node(1n).term]).toEqual([StateType.Leader, 1]);
     });
 
-    it('its own vote counts once it is durable, and not when it has lost meanwhile', () => {
+    it('the own vote counts once it is durable, and not after the election is lost', () => {
       const node = new TestNode(storageOf(), { preVote });
       node.raw.campaign();
       expect(node.raft.tracker.votes.size).toBe(0);
@@ -104,7 +108,7 @@ for (const preVote of [false, true]) {
       expect(node.state).toBe(StateType.Follower);
     });
 
-    it('whoever is not promotable does not campaign: not a member, a learner, a pending snapshot', () => {
+    it('a node that is not promotable does not campaign: no member, a learner, a pending snapshot', () => {
       const metadata = { confState: { ...emptyConfState, voters: [1n, 2n] }, index: 9, term: 1 };
       const withSnapshot = new TestNode(storageOf(), { preVote });
       withSnapshot.step({ type: MessageType.Snap, from: 2n, term: 1, snapshot: { metadata } });
@@ -118,7 +122,7 @@ for (const preVote of [false, true]) {
         node.tick(50);
         node.step({ type: MessageType.TimeoutNow, from: 2n, term: node.term });
         expect(node.state).toBe(StateType.Follower);
-        // It still counts ticks, so that its lease runs out.
+        // It still counts ticks, so that the leader's lease expires.
         expect(node.raft.electionElapsed).toBe(50);
       }
     });
@@ -127,7 +131,7 @@ for (const preVote of [false, true]) {
 
 describe('votes', () => {
   it.each([StateType.Follower, StateType.Candidate, StateType.PreCandidate, StateType.Leader])(
-    'role %i: a vote for a higher term is given, and the giver becomes a follower',
+    'role %i: a node votes for a candidate of a higher term, and becomes a follower',
     (role) => {
       for (const type of [MessageType.Vote, MessageType.PreVote]) {
         const node =
@@ -156,17 +160,20 @@ describe('votes', () => {
     [1, [false, false, false, false]],
     [2, [false, false, true, true]],
     [3, [true, true, true, true]],
-  ])('log 1:2,2: a candidate with last term %i and index 0 to 3 gets %j', (logTerm, granted) => {
-    for (const [index, expected] of granted.entries()) {
-      for (const type of [MessageType.Vote, MessageType.PreVote]) {
-        const node = new TestNode(storageOf({ entries: '1:2,2', hardState: { term: 3 } }));
-        node.step({ type, from: 2n, term: type === MessageType.Vote ? 3 : 4, index, logTerm });
-        expect(answers(node)).toMatchObject([{ reject: !expected }]);
+  ])(
+    'log 1:2,2: a candidate with last term %i and last index 0 to 3 gets votes %j',
+    (logTerm, granted) => {
+      for (const [index, expected] of granted.entries()) {
+        for (const type of [MessageType.Vote, MessageType.PreVote]) {
+          const node = new TestNode(storageOf({ entries: '1:2,2', hardState: { term: 3 } }));
+          node.step({ type, from: 2n, term: type === MessageType.Vote ? 3 : 4, index, logTerm });
+          expect(answers(node)).toMatchObject([{ reject: !expected }]);
+        }
       }
-    }
-  });
+    },
+  );
 
-  it('a leader known for this term keeps a follower from voting for another, though it has not voted', () => {
+  it('a follower that knows the leader of the term votes for no other candidate, even if it has not voted', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }), { id: 3n });
     node.step({ type: MessageType.App, from: 1n, term: 1 });
     answers(node);
@@ -175,7 +182,7 @@ describe('votes', () => {
     expect(node.raft.vote).toBe(0n);
   });
 
-  it('a granted vote begins a new election timeout, a granted pre-vote does not', () => {
+  it('a granted vote starts a new election timeout, a granted pre-vote does not', () => {
     for (const [type, elapsed] of [
       [MessageType.Vote, 0],
       [MessageType.PreVote, 3],
@@ -188,13 +195,13 @@ describe('votes', () => {
     }
   });
 
-  it('a learner votes when asked: it may be a voter without knowing', () => {
+  it('a learner votes when asked, because it may be a voter without knowing', () => {
     const node = new TestNode(storageOf({ confState: { voters: [2n, 3n], learners: [1n] } }));
     node.step({ type: MessageType.Vote, from: 2n, term: 2 });
     expect(answers(node)).toMatchObject([{ type: MessageType.VoteResp, reject: false, term: 2 }]);
   });
 
-  it('learners are not asked, and do not campaign until they are promoted', () => {
+  it('learners are not asked for votes, and do not campaign until they are promoted', () => {
     const network = clusterOf(3, {}, { voters: [1n, 2n], learners: [3n] });
     const [one, three] = [network.node(1n), network.node(3n)];
     one.raw.campaign();
@@ -211,7 +218,7 @@ describe('votes', () => {
 });
 
 describe('pre-votes', () => {
-  it('a pre-candidate resets nothing: term, vote, timer and timeout stay', () => {
+  it('a pre-candidate keeps its term, vote, timer and timeout', () => {
     const node = new TestNode(storageOf({ hardState: { term: 2, vote: 3n } }), { preVote: true });
     node.raft.randomizedElectionTimeout = 17;
     node.tick(4);
@@ -226,7 +233,7 @@ describe('pre-votes', () => {
     });
   });
 
-  it('a timeout that begins them begins anew, so they are asked for once per timeout', () => {
+  it('a pre-election restarts the timeout, so pre-votes are asked for once per timeout', () => {
     const node = new TestNode(storageOf({ hardState: { term: 2 } }), { preVote: true });
     const counts = [9, 1, 9, 1].map((ticks) => {
       node.tick(ticks);
@@ -235,7 +242,7 @@ describe('pre-votes', () => {
     expect([counts, node.state]).toEqual([[0, 2, 0, 2], StateType.PreCandidate]);
   });
 
-  it('answers to an earlier round do not count in the next', () => {
+  it('answers to an earlier pre-election do not count in the next one', () => {
     const node = new TestNode(storageOf({ hardState: { term: 2 } }), { preVote: true });
     const answer = { type: MessageType.PreVoteResp, from: 2n } as const;
     node.raw.campaign();
@@ -246,7 +253,7 @@ describe('pre-votes', () => {
     expect(node.state).toBe(StateType.Candidate);
   });
 
-  it('ask about the next term and are answered about it; the askers learn nothing of it', () => {
+  it('requests and grants have the next term, and no node enters it', () => {
     const node = new TestNode(storageOf({ hardState: { term: 2 } }), { preVote: true });
     node.raw.campaign();
     expect(taken(node).map(({ type, term }) => [type, term])).toEqual([
@@ -259,7 +266,7 @@ describe('pre-votes', () => {
     expect([other.term, other.raft.vote]).toEqual([2, 0n]);
   });
 
-  it('a pre-vote of a lower term is answered with a rejection of the own term', () => {
+  it('a pre-vote request of a lower term is rejected with the own term', () => {
     const node = new TestNode(storageOf({ hardState: { term: 5 } }));
     node.step({ type: MessageType.PreVote, from: 2n, term: 3, index: 9, logTerm: 3 });
     expect(answers(node)).toMatchObject([
@@ -267,7 +274,7 @@ describe('pre-votes', () => {
     ]);
   });
 
-  it('a rejection of a higher term makes the pre-candidate follow that term, a grant does not', () => {
+  it('a rejection of a higher term moves the pre-candidate to that term, a grant does not', () => {
     for (const [reject, state, term] of [
       [true, StateType.Follower, 7],
       [false, StateType.PreCandidate, 2],
@@ -281,24 +288,24 @@ describe('pre-votes', () => {
     }
   });
 
-  it('a stale own pre-vote that arrives when the node is a candidate is ignored', () => {
+  it('a candidate ignores a late own pre-vote', () => {
     const node = new TestNode(storageOf(), { preVote: true });
     node.raw.campaign();
     const own = answers(node);
     for (const from of [2n, 3n]) node.step({ type: MessageType.PreVoteResp, from, term: 1 });
     expect(node.state).toBe(StateType.Candidate);
-    for (const message of own) node.raft.step(message);
+    for (const message of own) step(node.raft, message);
     expect([node.state, node.raft.tracker.votes.size]).toEqual([StateType.Candidate, 0]);
   });
 
-  it('without the check of the quorum there is no lease: an up-to-date node wins against a leader', () => {
+  it('without quorum checks there is no lease, so an up-to-date node can depose a leader', () => {
     const network = clusterOf(3, { preVote: true });
     network.campaign(1n);
     network.campaign(2n);
     expect(network.node(2n).state).toBe(StateType.Leader);
   });
 
-  it('in a mixed cluster a node with a higher term and an older log does not block elections', () => {
+  it('in a cluster where some nodes use pre-votes, a node with a higher term and an older log does not block elections', () => {
     const nodes = [1n, 2n, 3n].map(
       (id) =>
         new TestNode(
@@ -310,7 +317,7 @@ describe('pre-votes', () => {
         ),
     );
     const network = new Network(nodes);
-    // 3 does not use pre-votes yet; it is ahead in term, and cannot win.
+    // Node 3 does not use pre-votes yet. It has a higher term and cannot win.
     network.campaign(3n);
     expect(network.node(3n).state).not.toBe(StateType.Leader);
     network.campaign(1n);
@@ -318,7 +325,7 @@ describe('pre-votes', () => {
     expect(network.node(1n).state).toBe(StateType.Leader);
   });
 
-  it('a split vote is settled by the next campaign', () => {
+  it('the next campaign resolves a split vote', () => {
     const network = clusterOf(3, { preVote: true });
     network.isolate(1n);
     network.node(2n).raw.campaign();
@@ -331,8 +338,8 @@ describe('pre-votes', () => {
   });
 });
 
-describe('the check of the quorum, and the lease', () => {
-  it('a leader that hears from a quorum stays, one that does not steps down within its own term', () => {
+describe('quorum checks and the lease', () => {
+  it('a leader stays while it hears from a quorum, and otherwise steps down in its own term', () => {
     const network = clusterOf(3, { checkQuorum: true });
     network.campaign(1n);
     const leader = network.node(1n);
@@ -347,7 +354,7 @@ describe('the check of the quorum, and the lease', () => {
     expect([leader.state, leader.term, leader.raft.lead]).toEqual([StateType.Follower, 1, 0n]);
   });
 
-  it('a leader counts itself in every check', () => {
+  it('a leader counts itself in each quorum check', () => {
     const node = leaderOf(storageOf(), { checkQuorum: true });
     node.settle();
     for (let check = 0; check < 4; check += 1) {
@@ -359,7 +366,7 @@ describe('the check of the quorum, and the lease', () => {
     expect(node.state).toBe(StateType.Follower);
   });
 
-  it('within the election timeout of a known leader, vote requests of higher terms are not looked at', () => {
+  it('vote requests of higher terms are ignored within an election timeout after a message of the leader', () => {
     for (const type of [MessageType.Vote, MessageType.PreVote]) {
       const node = new TestNode(storageOf({ hardState: { term: 1 } }), { checkQuorum: true });
       node.raft.randomizedElectionTimeout = 19;
@@ -368,14 +375,14 @@ describe('the check of the quorum, and the lease', () => {
       node.tick(9);
       node.step({ type, from: 3n, term: 2 });
       expect([node.term, answers(node), taken(node)]).toEqual([1, [], []]);
-      // The fixed timeout counts, not the drawn one.
+      // The lease lasts for `electionTick`, not for the random timeout.
       node.tick(1);
       node.step({ type, from: 3n, term: 2 });
       expect(answers(node)).toMatchObject([{ to: 3n, reject: false }]);
     }
   });
 
-  it('needs the check of the quorum and a known leader', () => {
+  it('the lease needs quorum checks and a known leader', () => {
     const without = new TestNode(storageOf({ hardState: { term: 1 } }));
     without.step({ type: MessageType.Heartbeat, from: 2n, term: 1 });
     without.step({ type: MessageType.Vote, from: 3n, term: 2 });
@@ -385,7 +392,7 @@ describe('the check of the quorum, and the lease', () => {
     expect(answers(leaderless)).toMatchObject([{ reject: false }]);
   });
 
-  it('the context of a transfer passes the lease', () => {
+  it('a vote request with the context of a transfer passes the lease', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }), { checkQuorum: true });
     node.step({ type: MessageType.Heartbeat, from: 2n, term: 1 });
     node.step({ type: MessageType.Vote, from: 3n, term: 2, context: transfer });
@@ -401,31 +408,34 @@ describe('the check of the quorum, and the lease', () => {
   it.each([
     { checkQuorum: true, preVote: false },
     { checkQuorum: false, preVote: true },
-  ])('a node with a higher term, stuck as candidate, frees itself by its answer: %j', (config) => {
-    const network = clusterOf(3, config);
-    network.campaign(1n);
-    const stuck = network.node(3n);
-    stuck.raft.term = 5;
-    const leader = network.node(1n);
-    leader.tick(1);
-    network.settle();
-    // Its empty answer of term 5 has made the leader follow that term.
-    expect([leader.state, leader.term]).toEqual([StateType.Follower, 5]);
-    // The others' leases run out.
-    for (const id of [2n, 3n]) network.node(id).tick(10);
-    network.campaign(1n);
-    expect(leader.state).toBe(StateType.Leader);
-    expect(new Set([...network.nodes.values()].map(({ term }) => term)).size).toBe(1);
-  });
+  ])(
+    'a candidate with a higher term returns to the group through its answer to the leader: %j',
+    (config) => {
+      const network = clusterOf(3, config);
+      network.campaign(1n);
+      const stuck = network.node(3n);
+      stuck.raft.term = 5;
+      const leader = network.node(1n);
+      leader.tick(1);
+      network.settle();
+      // Its empty answer of term 5 has made the leader a follower of that term.
+      expect([leader.state, leader.term]).toEqual([StateType.Follower, 5]);
+      // The leases of the others expire.
+      for (const id of [2n, 3n]) network.node(id).tick(10);
+      network.campaign(1n);
+      expect(leader.state).toBe(StateType.Leader);
+      expect(new Set([...network.nodes.values()].map(({ term }) => term)).size).toBe(1);
+    },
+  );
 
-  it('without both, messages of a stale leader are not answered', () => {
+  it('without quorum checks and pre-votes, messages of an old leader are not answered', () => {
     const node = new TestNode(storageOf({ hardState: { term: 5 } }));
     node.step({ type: MessageType.App, from: 2n, term: 1 });
     node.step({ type: MessageType.Heartbeat, from: 2n, term: 1 });
     expect([...answers(node), ...taken(node)]).toEqual([]);
   });
 
-  it('a disruptive follower dethrones the leader without pre-votes, and cannot with them', () => {
+  it('a node that returns from a partition deposes the leader without pre-votes, and not with them', () => {
     for (const preVote of [false, true]) {
       const network = clusterOf(3, { checkQuorum: true, preVote });
       network.campaign(1n);
@@ -439,7 +449,7 @@ describe('the check of the quorum, and the lease', () => {
     }
   });
 
-  it('learners do not matter for the quorum', () => {
+  it('learners do not count for the quorum', () => {
     const node = leaderOf(storageOf({ confState: { voters: [1n, 2n, 3n], learners: [4n, 5n] } }), {
       checkQuorum: true,
     });
@@ -453,9 +463,9 @@ describe('the check of the quorum, and the lease', () => {
   });
 });
 
-describe('unapplied changes of the membership', () => {
+describe('unapplied membership changes', () => {
   it.each([EntryType.ConfChange, EntryType.ConfChangeV2])(
-    'no campaign while an entry of type %i is committed and not applied, by timeout or by transfer',
+    'a node does not campaign while an entry of type %i is committed and not applied',
     (type) => {
       const node = new TestNode(storageOf());
       const data = encodeConfChange({ id: 0n, type: ConfChangeType.UpdateNode, nodeId: 2n });

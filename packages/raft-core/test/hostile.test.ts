@@ -1,6 +1,6 @@
 /**
- * A hostile or corrupt message never makes the core throw anything but its documented errors, and
- * never makes it follow a term or index above 2^53 - 1.
+ * A hostile or corrupt message makes the core throw only its documented errors, and never makes it
+ * accept a term or an index above 2^53 - 1.
  */
 
 import {
@@ -25,7 +25,7 @@ const documented = new Set<unknown>([
   'RAFT_CORE_PEER_NOT_FOUND',
   'RAFT_CORE_INVALID_MESSAGE',
   'RAFT_CORE_PANIC',
-  // Of a committed change, when the test applies it.
+  // The test applies committed changes, which may have forged data.
   'RAFTPB_DECODE',
 ]);
 
@@ -42,37 +42,40 @@ function nodeIn(state: StateType): TestNode {
 }
 
 describe('numbers that JavaScript would round', () => {
-  it.each(unsafe)('%d in any field is refused before anything happens', (value) => {
-    const metadata = { confState: { ...emptyConfState, voters: [1n] }, index: 9, term: 3 };
-    const entry = { index: 4, term: 3, type: EntryType.Normal };
-    const messages: Partial<Message>[] = [
-      { term: value },
-      { logTerm: value },
-      { index: value },
-      { commit: value },
-      { rejectHint: value },
-      { entries: [{ ...entry, term: value }] },
-      { entries: [{ ...entry, index: value }] },
-      { snapshot: { metadata: { ...metadata, index: value } } },
-      { snapshot: { metadata: { ...metadata, term: value } } },
-    ];
-    for (const fields of messages) {
-      const node = nodeIn(StateType.Follower);
-      const message = newMessage({
-        type: MessageType.App,
-        from: 2n,
-        to: 1n,
-        term: 3,
-        logTerm: 2,
-        index: 3,
-        ...fields,
-      });
-      expect(codeOf(() => node.raw.step(message))).toBe('RAFT_CORE_INVALID_MESSAGE');
-      expect([node.term, node.log, node.raft.lead]).toEqual([2, '1:1,1,2', 0n]);
-    }
-  });
+  it.each(unsafe)(
+    '%d in any field of a message is rejected, and the node is unchanged',
+    (value) => {
+      const metadata = { confState: { ...emptyConfState, voters: [1n] }, index: 9, term: 3 };
+      const entry = { index: 4, term: 3, type: EntryType.Normal };
+      const messages: Partial<Message>[] = [
+        { term: value },
+        { logTerm: value },
+        { index: value },
+        { commit: value },
+        { rejectHint: value },
+        { entries: [{ ...entry, term: value }] },
+        { entries: [{ ...entry, index: value }] },
+        { snapshot: { metadata: { ...metadata, index: value } } },
+        { snapshot: { metadata: { ...metadata, term: value } } },
+      ];
+      for (const fields of messages) {
+        const node = nodeIn(StateType.Follower);
+        const message = newMessage({
+          type: MessageType.App,
+          from: 2n,
+          to: 1n,
+          term: 3,
+          logTerm: 2,
+          index: 3,
+          ...fields,
+        });
+        expect(codeOf(() => node.raw.step(message))).toBe('RAFT_CORE_INVALID_MESSAGE');
+        expect([node.term, node.log, node.raft.lead]).toEqual([2, '1:1,1,2', 0n]);
+      }
+    },
+  );
 
-  it.each(unsafe)('%d in an entry of any type of message is refused, too', (value) => {
+  it.each(unsafe)('%d in an entry of any type of message is rejected', (value) => {
     const entry = { index: 1, term: 1, type: EntryType.Normal };
     for (const type of [MessageType.StorageApplyResp, MessageType.Prop, MessageType.ReadIndex]) {
       for (const fields of [{ index: value }, { term: value }]) {
@@ -88,7 +91,7 @@ describe('numbers that JavaScript would round', () => {
     }
   });
 
-  it('the last possible index cannot be followed by entries', () => {
+  it('no entries can follow the highest possible index', () => {
     const node = nodeIn(StateType.Follower);
     const index = Number.MAX_SAFE_INTEGER;
     const entries = [{ index: index + 1, term: 3, type: EntryType.Normal }];
@@ -96,7 +99,7 @@ describe('numbers that JavaScript would round', () => {
     expect(codeOf(() => node.raw.step(message))).toBe('RAFT_CORE_INVALID_MESSAGE');
   });
 
-  it('a node whose log ends at the last possible index does not campaign', () => {
+  it('a node whose log ends at the highest possible index does not campaign', () => {
     const index = Number.MAX_SAFE_INTEGER;
     const node = new TestNode(storageOf({ voters: [1n], index, term: 2 }));
     node.raw.campaign();
@@ -104,7 +107,7 @@ describe('numbers that JavaScript would round', () => {
     expect(node.lines.at(-1)).toBe('ERROR 1 cannot campaign: the log is full');
   });
 
-  it('a leader drops proposals that would go beyond the last possible index', () => {
+  it('a leader drops proposals that would exceed the highest possible index', () => {
     const index = Number.MAX_SAFE_INTEGER - 2;
     const node = leaderOf(storageOf({ voters: [1n], index, term: 2 }));
     node.settle();
@@ -115,7 +118,7 @@ describe('numbers that JavaScript would round', () => {
     expect([node.committed, node.appliedTexts]).toEqual([Number.MAX_SAFE_INTEGER, ['a']]);
   });
 
-  it('a node in the last possible term does not campaign', () => {
+  it('a node in the highest possible term does not campaign', () => {
     const node = nodeIn(StateType.Follower);
     node.raw.step(
       newMessage({ type: MessageType.Heartbeat, from: 2n, term: Number.MAX_SAFE_INTEGER }),
@@ -128,10 +131,10 @@ describe('numbers that JavaScript would round', () => {
 describe('messages that no correct node sends', () => {
   it.each([
     ['a gap', { entries: entriesOf('5:2') }],
-    ['the wrong place', { entries: entriesOf('3:2') }],
+    ['a wrong index', { entries: entriesOf('3:2') }],
     ['a repetition', { entries: [...entriesOf('4:2'), ...entriesOf('4:2')] }],
-    ['a term that falls', { entries: entriesOf('4:3,2') }],
-    ['a term below what precedes', { entries: entriesOf('4:1') }],
+    ['a term that decreases', { entries: entriesOf('4:3,2') }],
+    ['a term below that of the previous entry', { entries: entriesOf('4:1') }],
     ['a term above that of the message', { entries: entriesOf('4:4') }],
     ['no term', { term: 0 }],
     ['its own id', { from: 1n }],
@@ -149,7 +152,7 @@ describe('messages that no correct node sends', () => {
     expect([node.term, node.log]).toEqual([2, '1:1,1,2']);
   });
 
-  it.each([-1n, 2n ** 64n])('an id of more than 64 bits: %d', (id) => {
+  it.each([-1n, 2n ** 64n])('an id of more than 64 bits is rejected: %d', (id) => {
     const confState = { ...emptyConfState, voters: [1n, id] };
     const snapshot = { metadata: { confState, index: 9, term: 3 } };
     for (const message of [
@@ -163,7 +166,7 @@ describe('messages that no correct node sends', () => {
     }
   });
 
-  it('a snapshot of a term above that of the message would make every later log look old', () => {
+  it('a snapshot of a later term than its message is rejected', () => {
     const node = nodeIn(StateType.Follower);
     const confState = { ...emptyConfState, voters: [1n, 2n, 3n] };
     const snapshot = { metadata: { confState, index: 9, term: 4 } };
@@ -172,7 +175,7 @@ describe('messages that no correct node sends', () => {
     expect([node.term, node.log]).toEqual([2, '1:1,1,2']);
   });
 
-  it('before the first election a snapshot may come without term, a vote may not', () => {
+  it('before the first election a snapshot may have no term, but a vote must have one', () => {
     const node = new TestNode(storageOf({ index: 5, term: 1 }));
     const confState = { ...emptyConfState, voters: [1n, 2n, 3n] };
     const snapshot = { metadata: { confState, index: 9, term: 1 } };
@@ -184,7 +187,7 @@ describe('messages that no correct node sends', () => {
     }
   });
 
-  it('an entry of a type that does not exist', () => {
+  it('an entry of an unknown type is rejected', () => {
     const node = nodeIn(StateType.Follower);
     const entry = { index: 4, term: 3, type: EntryType.Normal, ...JSON.parse('{"type":3}') };
     const message = newMessage({
@@ -198,7 +201,7 @@ describe('messages that no correct node sends', () => {
     expect(codeOf(() => node.raw.step(message))).toBe('RAFT_CORE_INVALID_MESSAGE');
   });
 
-  it('a type that does not exist', () => {
+  it('a message of an unknown type is rejected', () => {
     const node = nodeIn(StateType.Follower);
     const message = {
       ...newMessage({ type: MessageType.App, from: 2n }),
@@ -207,7 +210,7 @@ describe('messages that no correct node sends', () => {
     expect(codeOf(() => node.raw.step(message))).toBe('RAFT_CORE_INVALID_MESSAGE');
   });
 
-  it('a vote without term would make a candidate forget its own', () => {
+  it('a vote without term is rejected', () => {
     for (const type of [
       MessageType.Vote,
       MessageType.PreVote,
@@ -229,7 +232,7 @@ describe('messages that no correct node sends', () => {
     expect(node.log).toBe('1:1,1,2');
   });
 
-  it('an acknowledgment beyond the log commits nothing that is not there', () => {
+  it('an acknowledgment behind the end of the log commits nothing', () => {
     const node = nodeIn(StateType.Leader);
     node.settle();
     for (const from of [2n, 3n]) {
@@ -240,10 +243,7 @@ describe('messages that no correct node sends', () => {
   });
 });
 
-/**
- * Small numbers, those at the end of what a number holds exactly, and those that no message may
- * have.
- */
+/** Small numbers, the largest that are exact, and numbers that no message may have. */
 const number = fc.oneof(
   { weight: 6, arbitrary: fc.nat(8) },
   { weight: 2, arbitrary: fc.constantFrom(last - 2, last - 1, last) },
@@ -291,7 +291,7 @@ const anyMessage = fc
     { requiredKeys: ['type', 'from'] },
   )
   .map(newMessage);
-/** What another member might send, but for its numbers. */
+/** A message that another member can send, before its numbers are forged. */
 const appendMessage = fc
   .tuple(fc.record({ term: number, index: number, logTerm: number, commit: number }), fc.nat(3))
   .map(([fields, count]) => {
@@ -338,7 +338,7 @@ function doDeed(node: TestNode, done: Message | string): void {
   else if (done === 'propose') node.raw.propose(Uint8Array.of(1));
   else if (done === 'read') node.raw.readIndex(Uint8Array.of(1));
   else if (node.raw.hasReady()) {
-    // What is to be written or sent can be written and sent.
+    // Everything that is to be written or sent can be encoded.
     const { messages, entries, hardState } = node.process();
     for (const message of messages) encodeMessage(message);
     for (const added of entries) encodeEntry(added);
@@ -346,7 +346,7 @@ function doDeed(node: TestNode, done: Message | string): void {
   }
 }
 
-/** The rules of the log that hold between any two calls: docs/raft-behaviour.md, section 5. */
+/** The invariants of the log that hold between any two calls. */
 function checkNumbers({ raft, term }: TestNode): void {
   const { log } = raft;
   const ascending = [log.applied, log.applying, log.committed, log.lastIndex(), last];
@@ -361,15 +361,15 @@ function checkNumbers({ raft, term }: TestNode): void {
 }
 
 /**
- * A message of another node, and not the report of a storage thread, which a transport must not let
- * through.
+ * Whether the message is from another node. A transport must not deliver reports of storage
+ * threads.
  */
 function isFromPeer(done: Message | string): boolean {
   return typeof done !== 'string' && !isLocalThread(done.from);
 }
 
 it.each([StateType.Follower, StateType.Candidate, StateType.Leader, StateType.PreCandidate])(
-  'a life full of hostile messages, begun in role %i: documented errors only, and safe numbers',
+  'hostile messages to a node that starts in role %i cause only documented errors and exact numbers',
   (state) => {
     fc.assert(
       fc.property(fc.array(deed, { maxLength: 14 }), (deeds) => {
@@ -378,11 +378,12 @@ it.each([StateType.Follower, StateType.Candidate, StateType.Leader, StateType.Pr
           const { term } = node;
           const code = codeOf(() => doDeed(node, done));
           expect(documented).toContain(code);
-          // No message of another node stops a leader.
+          // Messages of other nodes never stop a leader.
           if (code === 'RAFT_CORE_PANIC' && isFromPeer(done)) {
             expect(node.state).not.toBe(StateType.Leader);
           }
-          // The node is not used any more; and what is committed by force need not be a change.
+          // The node has stopped. Entries that forged messages have committed need not be valid
+          // changes.
           if (code === 'RAFT_CORE_PANIC' || code === 'RAFTPB_DECODE') return;
           expect(node.term).toBeGreaterThanOrEqual(term);
           checkNumbers(node);

@@ -1,7 +1,4 @@
-/**
- * Answers that no member of the leader's group can give are dropped and reported; they never stop
- * the leader.
- */
+/** Claims that cannot be true are dropped and reported. They never stop the leader. */
 
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import * as fc from 'fast-check';
@@ -21,7 +18,7 @@ interface Watched {
 
 const log: StorageInit = { entries: '1:1,1,2', hardState: { term: 2, commit: 2 } };
 
-/** A leader of term 3 with entries 1 to 4 and the peers 2 and 3. */
+/** A leader of term 3 with the entries 1 to 4 and the other members 2 and 3. */
 function leader(init: StorageInit = log): Watched {
   const claims: ImpossibleClaim[] = [];
   const onImpossibleClaim = (claim: ImpossibleClaim): unknown => claims.push(claim);
@@ -35,7 +32,7 @@ function step({ node }: Watched, fields: Partial<Message>): void {
   node.raw.step(newMessage({ type: AppResp, from: 2n, to: 1n, term: node.term, ...fields }));
 }
 
-/** What the leader knows of a peer, and what it has committed. */
+/** The progress of a member, and the commit index of the leader. */
 function knowledge({ node }: Watched): unknown[] {
   const { match, next, state, recentActive, msgAppFlowPaused } = node.progress(2n);
   return [match, next, state, recentActive, msgAppFlowPaused, node.committed, node.raw.hasReady()];
@@ -88,7 +85,7 @@ const impossible: [
   ],
 ];
 
-describe('what a member cannot say to its leader', () => {
+describe('a claim of a member that cannot be true', () => {
   it.each(impossible)('%s is dropped and reported', (_title, fields, expected) => {
     const watched = leader();
     const before = knowledge(watched);
@@ -99,7 +96,7 @@ describe('what a member cannot say to its leader', () => {
     expect(watched.node.state).toBe(StateType.Leader);
   });
 
-  it('says in the log which member claims what, what was expected, and what to do', () => {
+  it('is logged with the member, the claim, the bound, and what to do', () => {
     const watched = leader();
     step(watched, { index: 207 });
     expect(watched.node.lines.at(-1)).toBe(
@@ -110,7 +107,7 @@ describe('what a member cannot say to its leader', () => {
     );
   });
 
-  it('the bounds themselves are possible', () => {
+  it('may equal the bound, and is then accepted', () => {
     const rejected = leader();
     step(rejected, { reject: true, index: 4, rejectHint: 4, logTerm: 3 });
     const committed = leader();
@@ -122,7 +119,7 @@ describe('what a member cannot say to its leader', () => {
     expect(matched.node.committed).toBe(4);
   });
 
-  it('a leader without a snapshot is not stopped by an acknowledgement behind its log', () => {
+  it('does not stop a leader without snapshot', () => {
     const watched = leader();
     step(watched, { index: 1000 });
     watched.node.tick(1);
@@ -133,7 +130,7 @@ describe('what a member cannot say to its leader', () => {
     expect(sent.filter(({ type }) => type === MessageType.Snap)).toEqual([]);
   });
 
-  it('two of three voters that acknowledge what is not there commit nothing', () => {
+  it('commits nothing, even if two of three voters acknowledge missing entries', () => {
     const watched = leader();
     for (const from of [2n, 3n]) step(watched, { from, index: 9 });
     expect(watched.node.committed).toBe(2);
@@ -144,10 +141,10 @@ describe('what a member cannot say to its leader', () => {
 it.each([
   ['without entries', []],
   [
-    'with a change of the membership that cannot be read',
+    'with a membership change that cannot be decoded',
     [{ index: 0, term: 0, type: EntryType.ConfChangeV2, data: Uint8Array.of(255) }],
   ],
-])('a proposal of a member %s is refused before it could stop the leader', (_title, entries) => {
+])('a proposal of a member %s is rejected before it could stop the leader', (_title, entries) => {
   const watched = leader();
   const before = knowledge(watched);
   const message = newMessage({ type: MessageType.Prop, from: 2n, to: 1n, entries });
@@ -155,8 +152,8 @@ it.each([
   expect(knowledge(watched)).toEqual(before);
 });
 
-describe('how often it is reported', () => {
-  it('of each member and kind after 1, 10, 100, … messages', () => {
+describe('the reports of claims', () => {
+  it('follow the 1st, 10th, 100th, … message of each member and kind', () => {
     const watched = leader();
     for (let count = 0; count < 1500; count += 1) step(watched, { index: 5 });
     expect(watched.claims.map(({ times }) => times)).toEqual([1, 10, 100, 1000]);
@@ -168,7 +165,7 @@ describe('how often it is reported', () => {
     ]);
   });
 
-  it('from the beginning by each leadership', () => {
+  it('start again with each leadership', () => {
     const watched = leader();
     for (let count = 0; count < 5; count += 1) step(watched, { index: 5 });
     const { node, claims } = watched;
@@ -185,7 +182,7 @@ describe('how often it is reported', () => {
     ]);
   });
 
-  it('of who is no member nothing is kept or reported', () => {
+  it('do not include nodes that are not members', () => {
     const watched = leader();
     for (const type of [MessageType.Prop, MessageType.ReadIndex, MessageType.TimeoutNow]) {
       codeOf(() => step(watched, { type, from: 9n, commit: 5 }));
@@ -195,7 +192,7 @@ describe('how often it is reported', () => {
   });
 });
 
-describe('what a leader cannot say to a member', () => {
+describe('a claim of a leader that cannot be true', () => {
   const { App } = MessageType;
 
   const init: StorageInit = { entries: '1:1,2', hardState: { term: 2, commit: 2 } };
@@ -211,7 +208,7 @@ describe('what a leader cannot say to a member', () => {
     ['the last committed entry', 2, 3, 2],
     ['a committed entry', 1, 2, 1],
   ])(
-    'an append behind another entry than %s is neither taken nor acknowledged',
+    'an append that contradicts %s is neither accepted nor acknowledged',
     (_title, index, logTerm, known) => {
       const watched = follower();
       const entries = [{ index: index + 1, term: 3, type: EntryType.Normal }];
@@ -245,7 +242,7 @@ describe('what a leader cannot say to a member', () => {
     expect(watched.claims).toEqual([]);
   });
 
-  it('says in the log what was expected', () => {
+  it('is logged with the expected term', () => {
     const watched = follower();
     step(watched, { type: App, term: 3, index: 2, logTerm: 3, commit: 3 });
     expect(watched.node.lines.at(-1)).toMatch(
@@ -254,7 +251,7 @@ describe('what a leader cannot say to a member', () => {
   });
 });
 
-it('a member that rejects what it has acknowledged is sent one append for each heartbeat', () => {
+it('a member that rejects an index that it has acknowledged gets one append per heartbeat', () => {
   const watched = leader();
   const { node } = watched;
   step(watched, { index: 4 });
@@ -273,7 +270,7 @@ it('a member that rejects what it has acknowledged is sent one append for each h
   }
 });
 
-/** Around the ends of the log and of the term, and the ends of what a number may be. */
+/** Numbers around the ends of the log, around the term, and around the limits of exact numbers. */
 const number = fc.oneof(
   { weight: 6, arbitrary: fc.nat(9) },
   { weight: 1, arbitrary: fc.constantFrom(1000, Number.MAX_SAFE_INTEGER) },
@@ -287,7 +284,7 @@ const fromPeer = fc.record({
     { weight: 1, arbitrary: fc.constantFrom(...Object.values(MessageType)) },
   ),
   from: fc.constantFrom(2n, 3n),
-  /** Mostly what is not above the term of the leader, which deposes it. */
+  /** Mostly terms up to the leader's own: a higher one would depose it. */
   termsBehind: fc.oneof(
     { weight: 8, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.constantFrom(1, 2) },
@@ -310,7 +307,7 @@ const fromPeer = fc.record({
 });
 const begins: StorageInit[] = [log, { index: 5, term: 2, hardState: { term: 2, commit: 5 } }];
 
-it.each(begins)('any messages of its peers never stop a leader: a log of %o', (init) => {
+it.each(begins)('no messages of other members stop a leader: a log of %o', (init) => {
   const deed = fc.oneof(
     { weight: 4, arbitrary: fromPeer },
     { weight: 2, arbitrary: fc.constantFrom('tick', 'propose', 'settle', 'finish', 'failure') },

@@ -1,6 +1,6 @@
 /**
- * Duties that etcd's raft leaves to its caller, found by the simulation. Whoever builds a node on
- * this core must know them: docs/raft-behaviour.md, sections 10.4 and 14.1.
+ * Limits of etcd's behaviour that the user of the core must know. The simulation has found each of
+ * them.
  */
 
 import { EntryType, MessageType, type Message } from '@babuza/raftpb';
@@ -8,10 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { StateType, type MemoryStorage } from '../src/index.ts';
 import { bytesOf, storageOf, TestNode } from './support.ts';
 
-/**
- * Leads term 1 by the votes of the others, without having written anything, and proposes; returns
- * its appends.
- */
+/** Elects a node that has written nothing in term 1, proposes, and returns its appends. */
 function leadWithoutWriting(storage: MemoryStorage, text: string): Message[] {
   const node = new TestNode(storage, { asyncStorageWrites: true });
   node.raw.campaign();
@@ -20,7 +17,7 @@ function leadWithoutWriting(storage: MemoryStorage, text: string): Message[] {
     [2n, 1],
     [3n, 1],
   ]);
-  // Both vote for the same candidate as often as they are asked.
+  // A voter grants repeated requests of the same candidate.
   for (const from of [2n, 3n]) {
     if (node.state !== StateType.Leader) node.step({ type: MessageType.VoteResp, from, term: 1 });
     if (node.state !== StateType.Leader) continue;
@@ -30,10 +27,10 @@ function leadWithoutWriting(storage: MemoryStorage, text: string): Message[] {
   return node.raw.ready().messages.filter(({ type }) => type === MessageType.App);
 }
 
-describe('limits that come with the behaviour of etcd', () => {
-  it('vote requests that leave before they are durable let a term be led twice', () => {
-    // Nothing of the first life became durable: the second one leads the same term, with another
-    // entry.
+describe("limits of etcd's behaviour", () => {
+  it('vote requests that are sent before their term is durable allow two leaders in a term', () => {
+    // Nothing of the first start became durable. The restarted node leads the same term with
+    // another entry.
     const storage = storageOf({ voters: [1n, 2n, 3n] });
     const texts = ['x', 'y'].map((text) => {
       const entries = leadWithoutWriting(storage, text).flatMap((message) => message.entries);
@@ -46,9 +43,8 @@ describe('limits that come with the behaviour of etcd', () => {
     ]);
   });
 
-  it('a single voter reads below what it had committed before a crash', () => {
-    // The entries up to 3 were committed and answered; the commit index of the hard state may be
-    // older.
+  it('a restarted single voter answers reads below its commit index before the crash', () => {
+    // The entries up to 3 were committed and acknowledged. The durable commit index may be older.
     const storage = storageOf({
       voters: [1n],
       entries: '1:1,1,1',
@@ -61,7 +57,7 @@ describe('limits that come with the behaviour of etcd', () => {
     expect(node.raw.ready().readStates.map(({ index }) => index)).toEqual([1]);
   });
 
-  it('a single voter that is told to waits for its first commit of the term', () => {
+  it('without onlyVoterReadsAtOnce, a single voter waits for its first commit of the term', () => {
     const storage = storageOf({
       voters: [1n],
       entries: '1:1,1,1',
@@ -79,7 +75,7 @@ describe('limits that come with the behaviour of etcd', () => {
       const { messages } = node.process();
       answers.push(...messages.filter(({ type }) => type === MessageType.ReadIndexResp));
     }
-    // The entry of its own term lies behind everything that was ever committed.
+    // The entry of its own term follows all entries that were ever committed.
     expect(node.reads).toEqual(['r@4']);
     expect(answers.map(({ index, to }) => [index, to])).toEqual([[4, 2n]]);
     node.raw.readIndex(bytesOf('later'));

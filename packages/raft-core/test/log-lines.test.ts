@@ -1,7 +1,6 @@
 /**
- * The log lines that none of etcd's data-driven files has, letter by letter:
- * packages/raft-core/test/datadriven/README.md, section 6. The others are in those files and in our
- * own.
+ * The exact log lines that etcd's data-driven files do not have. These files and our own have the
+ * others.
  */
 
 import {
@@ -16,8 +15,8 @@ import {
 } from '@babuza/raftpb';
 import { expect, it } from 'vitest';
 import { MemoryStorage, StateType } from '../src/index.ts';
-import { handleSnapshot } from '../src/snapshot.ts';
-import { Unstable } from '../src/unstable.ts';
+import { handleSnapshot } from '../src/follower/snapshot.ts';
+import { Unstable } from '../src/log/unstable.ts';
 import { bytesOf, codeOf, entriesOf, leaderOf, storageOf, TestNode } from './support.ts';
 
 const compacted = { index: 5, term: 1, hardState: { term: 1, commit: 5 } };
@@ -26,21 +25,23 @@ function snapshotOf(index: number, term: number, voters: readonly bigint[] = [1n
   return { metadata: { confState: { ...emptyConfState, voters }, index, term } };
 }
 
-/** Leader of term 2 of the voters 1 and 10, its log compacted up to 5, its own entry at 6. */
+/**
+ * A leader of term 2 with the voters 1 and 10. Its log is compacted up to 5; its own entry is at 6.
+ */
 function leader(storage = storageOf({ ...compacted, voters: [1n, 10n] })): TestNode {
   const node = leaderOf(storage);
   node.settle();
   return node;
 }
 
-/** Follower of 10 in term 2, with entries 6 and 7. */
+/** A follower of node 10 in term 2, with the entries 6 and 7. */
 function follower(): TestNode {
   const node = new TestNode(storageOf({ ...compacted, voters: [1n, 10n], entries: '6:2,2' }));
   node.step({ type: MessageType.Heartbeat, from: 10n, term: 2 });
   return node;
 }
 
-/** The leader has sent a snapshot of index 5 to 10. */
+/** The leader has sent a snapshot of index 5 to node 10. */
 function sendingSnapshot(): TestNode {
   const node = leader();
   const answer = { type: MessageType.AppResp, from: 10n, term: 2 } as const;
@@ -191,7 +192,7 @@ it.each<[line: string, act: () => TestNode]>([
   expect(act().lines).toContain(line);
 });
 
-it('a report about the unstable snapshot itself', () => {
+it('a report about the unstable snapshot is logged as ignored', () => {
   const lines: string[] = [];
   const unstable = new Unstable(1, { log: (level, line) => lines.push(`${level} ${line()}`) });
   unstable.restore(snapshotOf(4, 1));
@@ -199,7 +200,7 @@ it('a report about the unstable snapshot itself', () => {
   expect(lines).toEqual(['info entry at index 4 matched unstable snapshot; ignoring']);
 });
 
-/** Entry 6 is a change that was committed and is not applied. */
+/** Entry 6 is a committed membership change that is not applied. */
 function unappliedChange(storage: MemoryStorage): TestNode {
   const data = encodeConfChange({ id: 0n, type: ConfChangeType.AddNode, nodeId: 4n });
   storage.append([{ index: 6, term: 1, type: EntryType.ConfChange, data }]);
@@ -208,7 +209,7 @@ function unappliedChange(storage: MemoryStorage): TestNode {
   return node;
 }
 
-/** The change that leaves the joint state would be proposed while leadership is handed over. */
+/** The change that leaves the joint membership would be proposed during a leadership transfer. */
 function leavingDuringTransfer(): TestNode {
   const node = leader();
   const changes = [{ type: ConfChangeType.RemoveNode, nodeId: 10n }];

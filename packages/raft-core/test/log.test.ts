@@ -1,14 +1,12 @@
-/**
- * The log: all rules of docs/raft-behaviour.md, section 5.
- */
+/** The rules of the log. The cases are those of etcd-io/raft `log_test.go`, and more. */
 
 import { EntryType, type Entry } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../src/index.ts';
-import { RaftLog } from '../src/log.ts';
+import { RaftLog } from '../src/log/raft-log.ts';
 import { bytesOf, codeOf, entriesOf, logOf, textOf } from './support.ts';
 
-describe('findConflictByTerm: the greatest index with a term that is not higher', () => {
+describe('findConflictByTerm: the highest index with a term that is not higher', () => {
   it.each([
     [100, 2, 100],
     [5, 6, 5],
@@ -46,7 +44,7 @@ describe('findConflictByTerm: the greatest index with a term that is not higher'
   });
 });
 
-describe('maybeAppend: the append of a follower', () => {
+describe('maybeAppend', () => {
   it.each([
     // previous term, previous index, leader's commit, entries → last, committed
     [2, 3, 3, '4:4', undefined, 1],
@@ -82,7 +80,7 @@ describe('maybeAppend: the append of a follower', () => {
     );
   });
 
-  it('a shorter message that matches never truncates, and what is there is not written again', () => {
+  it('a shorter append that matches never truncates the log or rewrites entries', () => {
     const log = logOf({ unstable: '1:1,1,1' });
     log.unstable.acceptInProgress();
     expect(log.maybeAppend(0, 0, entriesOf('1:1'), 0)).toBe(1);
@@ -92,14 +90,14 @@ describe('maybeAppend: the append of a follower', () => {
     expect(textOf(log.unstable.nextEntries())).toBe('4:1');
   });
 
-  it('commits no further than this message reaches, whatever the log holds behind it', () => {
+  it('the commit index stays within the entries of the append', () => {
     const log = logOf({ unstable: '1:1,1,2,2' });
     expect(log.maybeAppend(1, 1, entriesOf('2:1'), 4)).toBe(2);
     expect(log.committed).toBe(2);
   });
 });
 
-describe('up to date: a later last term, or the same and at least as long', () => {
+describe('isUpToDate: a later last term, or the same one and at least the same length', () => {
   it.each([
     [2, 4, true],
     [3, 4, true],
@@ -129,7 +127,7 @@ describe('term', () => {
     expect(log.term(index)).toBe(expected);
   });
 
-  it('of an unstable snapshot is known, and nothing before it', () => {
+  it('the term of an unstable snapshot is known, and no term before it', () => {
     const restored = logOf({ index: 100, term: 1 });
     restored.restore({
       metadata: {
@@ -167,7 +165,7 @@ describe('term', () => {
     expect(codeOf(() => broken.term(1))).toBe('RAFT_CORE_PANIC');
   });
 
-  it('errors of the storage about its ends stop the node', () => {
+  it('errors of the storage about its first and last index stop the node', () => {
     class Closed extends MemoryStorage {
       isClosed = false;
 
@@ -209,7 +207,7 @@ describe('append and commit', () => {
     expect(() => log.append(entriesOf('2:2'))).toThrow('after(1) is out of range [committed(2)]');
   });
 
-  it('the commit index never falls, and beyond the log it stops the node', () => {
+  it('the commit index never decreases, and stops the node if it exceeds the log', () => {
     const log = logOf({ unstable: '1:1,2,3' });
     log.commitTo(2);
     log.commitTo(1);
@@ -219,7 +217,7 @@ describe('append and commit', () => {
     );
   });
 
-  it('commits by counting only what is of the term given', () => {
+  it('maybeCommit commits only an entry of the given term', () => {
     const log = logOf({ unstable: '1:1,2,2' });
     expect(log.maybeCommit(1, 2)).toBe(false);
     expect(log.maybeCommit(3, 2)).toBe(true);
@@ -244,7 +242,7 @@ describe('slice', () => {
     [1, 7, size, '1:1'],
     [1, 7, 2 * size, '1:1,1'],
     [1, 7, 3 * size, '1:1,1,1'],
-    // What is left is too little for an unstable entry: the first part alone.
+    // The rest of the limit is too small for an unstable entry, so only stable ones are returned.
     [1, 7, 3 * size + 1, '1:1,1,1'],
     [1, 7, 4 * size - 1, '1:1,1,1'],
     [1, 7, 4 * size, '1:1,1,1,1'],
@@ -255,7 +253,7 @@ describe('slice', () => {
     expect(textOf(log.slice(lo, hi, bytesMax) ?? [])).toBe(expected);
   });
 
-  it('takes what a storage returns beyond the limit as it is, and goes on from there', () => {
+  it('entries that a storage returns beyond the limit are used as they are', () => {
     class Generous extends MemoryStorage {
       override entries(lo: number, hi: number): Entry[] {
         return super.entries(lo, hi, Infinity);
@@ -270,7 +268,7 @@ describe('slice', () => {
     expect(textOf(generous.slice(1, 5, 4 * size) ?? [])).toBe('1:1,1,1,1');
   });
 
-  it('takes less than asked for as the result, without going on behind a gap', () => {
+  it('fewer entries than requested are the result, without unstable entries after a gap', () => {
     class Meagre extends MemoryStorage {
       override entries(lo: number): Entry[] {
         return super.entries(lo, lo + 1, Infinity);
@@ -283,14 +281,14 @@ describe('slice', () => {
     expect(textOf(meagre.slice(1, 4, Infinity) ?? [])).toBe('1:1');
   });
 
-  it('answers nothing for what was compacted, and stops the node outside the log', () => {
+  it('compacted entries give nothing, and indexes outside the log stop the node', () => {
     const compacted = logOf({ index: 10, term: 1, entries: '11:1' });
     expect(compacted.slice(10, 12, Infinity)).toBeUndefined();
     expect(() => compacted.slice(12, 11, Infinity)).toThrow('invalid slice 12 > 11');
     expect(() => compacted.slice(11, 13, Infinity)).toThrow('slice[11,13) out of bound [11,11]');
   });
 
-  it('a storage that does not have what it should stops the node', () => {
+  it('a storage that lacks entries within its bounds stops the node', () => {
     class Forgetful extends MemoryStorage {
       override entries(lo: number): Entry[] {
         return super.entries(lo, 1000, Infinity);
@@ -305,8 +303,8 @@ describe('slice', () => {
   });
 });
 
-describe('committed entries to hand out', () => {
-  it('from applying on, not from applied; only stable ones where that is asked for', () => {
+describe('committed entries that are handed out', () => {
+  it('follow applying, not applied, and are durable unless unstable ones are allowed', () => {
     const log = logOf({ entries: '1:1,1', unstable: '3:1,1' });
     log.commitTo(3);
     expect(textOf(log.nextCommittedEntries(true))).toBe('1:1,1,1');
@@ -318,7 +316,7 @@ describe('committed entries to hand out', () => {
     expect(log.hasNextCommittedEntries(false)).toBe(false);
   });
 
-  it('none while there is a snapshot that is not durable', () => {
+  it('are held back while a snapshot is not durable', () => {
     const log = logOf({ entries: '1:1,1' });
     log.commitTo(2);
     log.restore({
@@ -344,7 +342,7 @@ describe('committed entries to hand out', () => {
     expect(textOf(log.nextCommittedEntries(true))).toBe('3:1');
   });
 
-  it('pages: paused while the limit is used up, and until a shorter page was applied', () => {
+  it('pause while the limit is used up, and until a cut page was applied', () => {
     const log = logOf({ unstable: '1:1,1,1', bytesMax: 8 });
     log.commitTo(3);
     const page = log.nextCommittedEntries(true);
@@ -355,7 +353,7 @@ describe('committed entries to hand out', () => {
     expect(textOf(log.nextCommittedEntries(true))).toBe('3:1');
   });
 
-  it('paused also below the limit, when more could have been handed out without it', () => {
+  it('pause below the limit as well, if the limit has cut off entries', () => {
     const log = logOf({ unstable: '1:1,1,1', bytesMax: 1000 });
     log.commitTo(3);
     log.acceptApplying(entriesOf('1:1'), true);
@@ -374,7 +372,7 @@ describe('committed entries to hand out', () => {
     expect(() => log.appliedTo(index, [])).toThrow(text);
   });
 
-  it('handing out what is not committed stops the node', () => {
+  it('handing out uncommitted entries stops the node', () => {
     const log = logOf({ unstable: '1:1,1' });
     log.commitTo(1);
     expect(() => log.acceptApplying(entriesOf('1:1,1'), true)).toThrow(
@@ -383,8 +381,8 @@ describe('committed entries to hand out', () => {
   });
 });
 
-describe('unapplied changes of the membership', () => {
-  it('are found page by page, between applied and committed only', () => {
+describe('unapplied membership changes', () => {
+  it('are found page by page between the applied and the commit index', () => {
     const change = { index: 4, term: 1, type: EntryType.ConfChangeV2 };
     const log = logOf({ unstable: '1:1,1,1', bytesMax: 1 });
     log.append([change, ...entriesOf('5:1')]);

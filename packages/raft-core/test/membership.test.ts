@@ -1,4 +1,4 @@
-/** Membership changes: docs/raft-behaviour.md, sections 11 and 12. */
+/** Membership changes: etcd-io/raft `confchange/` and `raft.go`; Raft thesis, section 4.3. */
 
 import {
   ConfChangeTransition as Transition,
@@ -18,20 +18,21 @@ import {
   enterJoint,
   leaveJoint,
   restoreMembership,
-  sameMembership,
   simpleChange,
-  type NewMemberDefaults,
-} from '../src/conf-change.ts';
+} from '../src/membership/conf-change.ts';
+import { sameMembership } from '../src/membership/invariants.ts';
+import type { NewMemberDefaults } from '../src/membership/membership-draft.ts';
 import { StateType } from '../src/index.ts';
+import { step } from '../src/step.ts';
 import { idSetOf } from '../src/ids.ts';
-import { Inflights } from '../src/inflights.ts';
-import { Progress } from '../src/progress.ts';
+import { Inflights } from '../src/tracker/inflights.ts';
+import { Progress } from '../src/tracker/progress.ts';
 import {
   confStateOf,
   emptyMembership,
   type Membership,
   type MembershipConfig,
-} from '../src/tracker.ts';
+} from '../src/tracker/membership-config.ts';
 import {
   at,
   bytesOf,
@@ -60,7 +61,7 @@ function single(type: Type, nodeId: bigint): ConfChangeSingle {
   return { type, nodeId };
 }
 
-/** A single voter that has committed and applied its own entry. */
+/** A leader that is the only voter and has applied its own entry. */
 function soleLeader(config: Parameters<typeof leaderOf>[1] = {}): TestNode {
   const node = leaderOf(storageOf({ voters: [1n] }), config);
   node.settle();
@@ -68,7 +69,7 @@ function soleLeader(config: Parameters<typeof leaderOf>[1] = {}): TestNode {
 }
 
 describe('proposing', () => {
-  it('a change is appended; while it is not applied another one becomes an empty entry', () => {
+  it('a change is appended, and until it is applied another one becomes an empty entry', () => {
     const node = leaderOf(storageOf());
     node.settle();
     node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 1 });
@@ -87,7 +88,7 @@ describe('proposing', () => {
     expect(node.raft.pendingConfIndex).toBe(2);
   });
 
-  it('several in one proposal: only the first is taken', () => {
+  it('only the first of several changes in a proposal is accepted', () => {
     const node = soleLeader();
     const entries = [Type.AddNode, Type.RemoveNode].map(() => ({
       index: 0,
@@ -95,14 +96,14 @@ describe('proposing', () => {
       type: EntryType.ConfChange,
       data: Uint8Array.of(0x10, 0, 0x18, 2),
     }));
-    node.raft.step(newMessage({ type: MessageType.Prop, from: 1n, entries }));
+    step(node.raft, newMessage({ type: MessageType.Prop, from: 1n, entries }));
     expect((node.raft.log.slice(2, 4, Infinity) ?? []).map(({ type }) => type)).toEqual([
       EntryType.ConfChange,
       EntryType.Normal,
     ]);
   });
 
-  it('a new leader takes none until it has applied everything that it found in its log', () => {
+  it('a new leader accepts no change until it has applied all entries of its log', () => {
     const node = leaderOf(storageOf({ entries: '1:1,1' }));
     expect(node.raft.pendingConfIndex).toBe(2);
     node.settle();
@@ -112,7 +113,7 @@ describe('proposing', () => {
     ]);
   });
 
-  it('without validation everything is taken', () => {
+  it('without validation each change is accepted', () => {
     const node = soleLeader({ disableConfChangeValidation: true });
     for (let count = 0; count < 2; count += 1) {
       node.raw.proposeConfChange({ id: 0n, type: Type.UpdateNode, nodeId: 1n });
@@ -120,7 +121,7 @@ describe('proposing', () => {
     expect((node.raft.log.slice(2, 4, Infinity) ?? []).map(({ type }) => type)).toEqual([1, 1]);
   });
 
-  it('joint: only a change without operations is taken, not joint: only one with', () => {
+  it('a joint membership accepts only a change without operations, any other only one with operations', () => {
     const node = soleLeader();
     node.raw.proposeConfChange(leaveJointChange);
     expect(node.raft.log.slice(2, 3, Infinity)?.[0]?.type).toBe(EntryType.Normal);
@@ -128,24 +129,24 @@ describe('proposing', () => {
     node.raw.applyConfChange(v2([single(Type.AddNode, 2n)], Transition.JointExplicit));
     node.raw.proposeConfChange(v2([single(Type.AddNode, 3n)]));
     expect(node.raft.log.slice(3, 4, Infinity)?.[0]?.type).toBe(EntryType.Normal);
-    // The transition is not looked at.
+    // The transition does not matter.
     node.raw.proposeConfChange(v2([], Transition.JointExplicit));
     expect(node.raft.log.slice(4, 5, Infinity)?.[0]?.type).toBe(EntryType.ConfChangeV2);
   });
 
-  it('one that cannot be decoded stops the node', () => {
+  it('a change that cannot be decoded stops the node', () => {
     const node = soleLeader();
     const entries = [
       { index: 0, term: 0, type: EntryType.ConfChangeV2, data: Uint8Array.of(0xff) },
     ];
-    expect(codeOf(() => node.raft.step(newMessage({ type: MessageType.Prop, entries })))).toBe(
+    expect(codeOf(() => step(node.raft, newMessage({ type: MessageType.Prop, entries })))).toBe(
       'RAFT_CORE_PANIC',
     );
   });
 });
 
 describe('applying', () => {
-  it('adds and removes voters and learners, each idempotently', () => {
+  it('voters and learners are added and removed, and repeating a change has no effect', () => {
     const node = soleLeader();
     const steps: [Type, bigint, Partial<ConfState>][] = [
       [Type.AddNode, 2n, { voters: [1n, 2n] }],
@@ -167,7 +168,7 @@ describe('applying', () => {
     }
   });
 
-  it('removing the last voter stops the node, and so does every change that is not possible', () => {
+  it('removing the last voter, or any other impossible change, stops the node', () => {
     for (const change of [v2([single(Type.RemoveNode, 1n)]), leaveJointChange]) {
       expect(codeOf(() => soleLeader().raw.applyConfChange(change))).toBe('RAFT_CORE_PANIC');
     }
@@ -183,10 +184,10 @@ describe('applying', () => {
     expect(node.state).toBe(StateType.Follower);
   });
 
-  it('a joint state commits by both halves', () => {
+  it('a joint membership commits by both halves', () => {
     const node = leaderOf(storageOf());
     node.settle();
-    // Incoming 1, 2, 4; outgoing 1, 2, 3.
+    // The incoming voters are 1, 2, 4; the outgoing ones 1, 2, 3.
     const changes = [single(Type.AddNode, 4n), single(Type.RemoveNode, 3n)];
     node.raw.applyConfChange(v2(changes, Transition.JointExplicit));
     node.step({ type: MessageType.AppResp, from: 4n, term: 1, index: 1 });
@@ -195,7 +196,7 @@ describe('applying', () => {
     expect(node.committed).toBe(1);
   });
 
-  it('a joint state needs an active quorum in both halves', () => {
+  it('a joint membership needs an active quorum in both halves', () => {
     const confState = { voters: [1n, 2n, 3n], votersOutgoing: [1n, 4n, 5n] };
     const stateWith = (active: readonly bigint[]): StateType => {
       const node = leaderOf(storageOf({ confState }), { checkQuorum: true }, [2n, 4n]);
@@ -211,7 +212,7 @@ describe('applying', () => {
     ]);
   });
 
-  it('removing a voter may commit what waited for it', () => {
+  it('removing a voter may commit entries that it has not acknowledged', () => {
     const node = leaderOf(storageOf({ voters: [1n, 2n] }));
     node.settle();
     expect(node.committed).toBe(0);
@@ -219,14 +220,14 @@ describe('applying', () => {
     expect(node.committed).toBe(1);
   });
 
-  it('a new member hears of the leader at once', () => {
+  it('a new member gets an append at once', () => {
     const node = soleLeader();
     node.raw.applyConfChange({ id: 0n, type: Type.AddLearnerNode, nodeId: 2n });
     expect(taken(node)).toMatchObject([{ type: MessageType.App, to: 2n }]);
   });
 
   it.each([false, true])(
-    'a leader that is removed: steps down only if it is told to (%s)',
+    'a removed leader steps down only with stepDownOnRemoval (%s)',
     (stepDownOnRemoval) => {
       const node = leaderOf(storageOf(), { stepDownOnRemoval });
       node.settle();
@@ -242,7 +243,7 @@ describe('applying', () => {
     },
   );
 
-  it('responses of removed members are refused at the door, their requests are not', () => {
+  it('step rejects responses of removed members, but not their requests', () => {
     const node = leaderOf(storageOf());
     node.settle();
     node.raw.applyConfChange({ id: 0n, type: Type.RemoveNode, nodeId: 3n });
@@ -256,11 +257,11 @@ describe('applying', () => {
   });
 });
 
-describe('a membership that contradicts itself is refused by every change', () => {
+describe('each change rejects a membership with a broken invariant', () => {
   const progressOf = (id: bigint, isLearner: boolean): Progress =>
     new Progress({ id, isLearner, next: 1, inflights: new Inflights(1, Infinity) });
   it.each<[string, Partial<MembershipConfig>, readonly bigint[], readonly bigint[]]>([
-    // what is said, the membership, whose progress is a voter's and a learner's
+    // the error, the membership, the ids with the progress of a voter and of a learner
     ['no progress for 2', { incoming: [1n, 2n] }, [1n], []],
     ['no progress for 3', { incoming: [1n], learners: [3n] }, [1n], []],
     [
@@ -342,25 +343,25 @@ describe('changes of version 1 and 2, with every transition', () => {
       { voters: [2n], learners: [1n, 3n] },
     ],
     [
-      'the same, implicit',
+      'voter and learners, implicit',
       v2([single(Type.AddNode, 2n), single(Type.AddLearnerNode, 1n)], Transition.JointImplicit),
       { voters: [2n], votersOutgoing: [1n], learnersNext: [1n], autoLeave: true },
       { voters: [2n], learners: [1n] },
     ],
     [
-      'the same, explicit',
+      'voter and learners, explicit',
       v2([single(Type.AddNode, 2n), single(Type.AddLearnerNode, 1n)], Transition.JointExplicit),
       { voters: [2n], votersOutgoing: [1n], learnersNext: [1n] },
       { voters: [2n], learners: [1n] },
     ],
     [
-      'no operation, but implicit: enters a joint state',
+      'no operation, implicit: enters a joint membership',
       v2([], Transition.JointImplicit),
       { voters: [1n], votersOutgoing: [1n], autoLeave: true },
       { voters: [1n] },
     ],
     [
-      'no operation, but explicit: enters a joint state',
+      'no operation, explicit: enters a joint membership',
       v2([], Transition.JointExplicit),
       { voters: [1n], votersOutgoing: [1n] },
       { voters: [1n] },
@@ -373,7 +374,7 @@ describe('changes of version 1 and 2, with every transition', () => {
     expect(node.raw.applyConfChange(leaveJointChange)).toEqual({ ...emptyConfState, ...left });
   });
 
-  it('the entry that leaves a joint state has no bytes, and they mean what they should', () => {
+  it('the entry that leaves a joint membership has no data, and is decoded as such', () => {
     const node = soleLeader();
     node.raw.applyConfChange(v2([single(Type.UpdateNode, 1n)], Transition.JointExplicit));
     node.raw.proposeConfChange(leaveJointChange);
@@ -383,8 +384,8 @@ describe('changes of version 1 and 2, with every transition', () => {
   });
 });
 
-describe('leaving a joint state by itself', () => {
-  it('is proposed once, when the change is applied, whatever else is proposed in between', () => {
+describe('leaving a joint membership automatically', () => {
+  it('is proposed once, when the change is applied, despite other proposals', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const leader = network.node(1n);
@@ -401,10 +402,10 @@ describe('leaving a joint state by itself', () => {
     }
   });
 
-  it('waits until everything up to the pending change is applied', () => {
+  it('waits until all entries up to the pending change are applied', () => {
     const node = soleLeader();
     node.raw.applyConfChange(v2([single(Type.UpdateNode, 1n)], Transition.JointImplicit));
-    // As a new leader would: something in the log may be such a change.
+    // A new leader assumes that the last entry of its log may be a change.
     node.raft.pendingConfIndex = 3;
     node.propose('x');
     node.settle();
@@ -415,7 +416,7 @@ describe('leaving a joint state by itself', () => {
     expect(node.confState.votersOutgoing).toEqual([]);
   });
 
-  it('is tried again by the same leader when a transfer was in the way and did not come about', () => {
+  it('is tried again by the same leader after a failed leadership transfer', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const leader = network.node(1n);
@@ -426,13 +427,13 @@ describe('leaving a joint state by itself', () => {
     expect([leader.confState.autoLeave, leader.raft.log.lastIndex()]).toEqual([true, 2]);
     leader.tick(10);
     network.settle();
-    // Only what is applied next makes it try.
+    // The next applied entries make it try again.
     expect([leader.raft.leadTransferee, leader.raft.log.lastIndex()]).toEqual([0n, 2]);
     network.propose(1n, 'x');
     for (const node of network.nodes.values()) expect(node.confState.votersOutgoing).toEqual([]);
   });
 
-  it('is tried again after a transfer, by the next leader', () => {
+  it('is tried again by the next leader after a leadership transfer', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const leader = network.node(1n);
@@ -460,14 +461,14 @@ describe('leaving a joint state by itself', () => {
   });
 });
 
-describe('randomized', () => {
+describe('random membership changes', () => {
   const operation = fc.record({
     type: fc.constantFrom<Type>(0, 1, 2, 3),
     nodeId: fc.bigInt({ min: 1n, max: 9n }),
   });
   const operations = fc.array(operation, { minLength: 1, maxLength: 12 });
 
-  it('a series of changes one by one gives the same as entering and leaving a joint state (1000 runs)', () => {
+  it('changes one by one give the same as one joint change (1000 runs)', () => {
     fc.assert(
       fc.property(operations, operations, (setup, changes) => {
         const first: ConfChangeSingle = single(Type.AddNode, 1n);
@@ -476,7 +477,7 @@ describe('randomized', () => {
           for (const change of list) membership = simpleChange(membership, [change], defaults);
           return membership;
         };
-        // Voter 1 stays, so that no step removes the last one.
+        // Voter 1 stays, so that no step removes the last voter.
         const keep = (list: readonly ConfChangeSingle[]): ConfChangeSingle[] =>
           list.filter(({ nodeId }) => nodeId !== 1n);
         const start = simply([first, ...keep(setup)]);
@@ -493,7 +494,7 @@ describe('randomized', () => {
     );
   });
 
-  it('a membership is rebuilt from what is stored of it (1000 runs)', () => {
+  it('a membership is restored from its ConfState (1000 runs)', () => {
     const ids = fc.uniqueArray(fc.bigInt({ min: 1n, max: 2n ** 64n - 3n }), {
       minLength: 1,
       maxLength: 12,
@@ -510,7 +511,7 @@ describe('randomized', () => {
           const voters = all.slice(0, split);
           const learners = all.slice(split);
           const outgoing = isJoint ? all.slice(b % split, split) : [];
-          // Of the outgoing voters, those that are no incoming ones may become learners.
+          // An outgoing voter that is not an incoming one may become a learner.
           const incoming = isJoint ? voters.slice(0, 1 + (b % split)) : voters;
           const next = outgoing.filter((id) => !incoming.includes(id));
           const confState: ConfState = {

@@ -1,11 +1,13 @@
-/** The memory storage: all rules of docs/raft-behaviour.md, sections 5.6 and 5.7. */
+/**
+ * The rules of `MemoryStorage`. The cases are those of etcd-io/raft `storage_test.go`, and more.
+ */
 
 import { emptyConfState, emptyHardState, type Snapshot } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../src/index.ts';
 import { codeOf, entriesOf, textOf } from './support.ts';
 
-/** `3:3,4,5`: index 3 of term 3 is the last compacted entry. */
+/** A storage from a text. For `3:3,4,5`, the last compacted entry is index 3 of term 3. */
 function storageFrom(text: string): MemoryStorage {
   const [base, ...entries] = entriesOf(text);
   const storage = new MemoryStorage();
@@ -55,7 +57,7 @@ describe('MemoryStorage', () => {
     [4, 6, Infinity, '4:4,5'],
     [4, 7, Infinity, '4:4,5,6'],
     [4, 8, Infinity, 'WAL_UNAVAILABLE'],
-    // One always; four bytes each.
+    // One entry is always returned; each has four bytes.
     [4, 7, 0, '4:4'],
     [4, 7, 8, '4:4,5'],
     [4, 7, 11, '4:4,5'],
@@ -82,7 +84,7 @@ describe('MemoryStorage', () => {
     expect(contentOf(storage)).toBe(expected);
   });
 
-  it('refuses a gap', () => {
+  it('entries that leave a gap are rejected', () => {
     expect(() => storageFrom('3:3,4,5').append(entriesOf('7:5'))).toThrow(
       'missing log entry [last: 5, append at: 7]',
     );
@@ -100,7 +102,7 @@ describe('MemoryStorage', () => {
     expect(code ?? contentOf(storage)).toBe(expected);
   });
 
-  it('arrays that were handed out stay as they are', () => {
+  it('returned arrays do not change', () => {
     const storage = storageFrom('3:3,4,5');
     const before = storage.entries(4, 6, Infinity);
     storage.append(entriesOf('4:9'));
@@ -110,7 +112,7 @@ describe('MemoryStorage', () => {
     expect(storage.lastIndex()).toBe(4);
   });
 
-  it('a snapshot of itself keeps the entries, and the membership if none is given', () => {
+  it('createSnapshot keeps the entries, and the membership unless one is given', () => {
     const storage = storageFrom('3:3,4,5');
     const confState = { ...emptyConfState, voters: [1n] };
     const data = new Uint8Array([1]);
@@ -125,7 +127,7 @@ describe('MemoryStorage', () => {
     expect(() => storage.createSnapshot(6)).toThrow('snapshot 6 is out of bound lastindex(5)');
   });
 
-  it('a snapshot that was received replaces the log, unless it is not newer', () => {
+  it('applySnapshot replaces the log, and rejects a snapshot that is not newer', () => {
     const storage = storageFrom('3:3,4,5');
     const snapshotAt = (index: number): Snapshot => ({
       metadata: { confState: emptyConfState, index, term: index },
@@ -137,7 +139,7 @@ describe('MemoryStorage', () => {
     expect(contentOf(storage)).toBe('4:4');
   });
 
-  it('keeps the hard state', () => {
+  it('setHardState stores the hard state', () => {
     const storage = new MemoryStorage();
     storage.setHardState({ term: 1, vote: 2n, commit: 3 });
     expect(storage.initialState().hardState).toEqual({ term: 1, vote: 2n, commit: 3 });

@@ -1,7 +1,6 @@
 /**
  * The rules of the Raft paper (Ongaro and Ousterhout, "In Search of an Understandable Consensus
- * Algorithm", extended version), each with its section, in its own words only where it is quoted as
- * a rule.
+ * Algorithm", extended version), section by section.
  */
 
 import { emptyConfState, MessageType, newMessage } from '@babuza/raftpb';
@@ -20,7 +19,7 @@ import {
 
 const roles = [StateType.Follower, StateType.Candidate, StateType.Leader] as const;
 
-/** A node of term 1 in a role. */
+/** A node in term 1 with the given role. */
 function nodeIn(role: (typeof roles)[number]): TestNode {
   if (role === StateType.Leader) return leaderOf(storageOf());
   const node = new TestNode(
@@ -32,11 +31,14 @@ function nodeIn(role: (typeof roles)[number]): TestNode {
 }
 
 describe('section 5.1: terms', () => {
-  it.each(roles)('role %i: a message of a higher term makes a follower of that term', (role) => {
-    const node = nodeIn(role);
-    node.step({ type: MessageType.App, from: 2n, term: 2 });
-    expect([node.term, node.state, node.raft.lead]).toEqual([2, StateType.Follower, 2n]);
-  });
+  it.each(roles)(
+    'role %i: a message of a higher term makes the node a follower of that term',
+    (role) => {
+      const node = nodeIn(role);
+      node.step({ type: MessageType.App, from: 2n, term: 2 });
+      expect([node.term, node.state, node.raft.lead]).toEqual([2, StateType.Follower, 2n]);
+    },
+  );
 
   it.each([
     MessageType.AppResp,
@@ -52,7 +54,7 @@ describe('section 5.1: terms', () => {
     expect(node.state).not.toBe(StateType.Leader);
   });
 
-  it('a message of a lower term is not handled', () => {
+  it('a message of a lower term is ignored', () => {
     const node = new TestNode(storageOf({ entries: '1:1', hardState: { term: 2 } }));
     node.step({ type: MessageType.App, from: 2n, term: 1, entries: entriesOf('1:1,1') });
     node.step({ type: MessageType.Heartbeat, from: 2n, term: 1, commit: 1 });
@@ -79,7 +81,7 @@ describe('section 5.2: leader election', () => {
   });
 
   it.each([StateType.Follower, StateType.Candidate] as const)(
-    'role %i: without a leader it increments its term, votes for itself and asks all others',
+    'role %i: without a leader the node increments its term, votes for itself and asks all others',
     (role) => {
       const node = nodeIn(role);
       taken(node);
@@ -161,7 +163,7 @@ describe('section 5.2: leader election', () => {
       StateType.Candidate,
     ],
     [5, [], StateType.Candidate],
-    // The first answer of a node counts.
+    // Only the first answer of a node counts.
     [
       5,
       [
@@ -208,11 +210,11 @@ describe('section 5.2: leader election', () => {
     expect([node.state, node.term, node.raft.lead]).toEqual([StateType.Follower, term, 2n]);
   });
 
-  it('election timeouts are random: every value from E to 2E - 1 comes, and no other', () => {
+  it('election timeouts are random: each value from E to 2E - 1 occurs, and no other', () => {
     for (const role of [StateType.Follower, StateType.Candidate] as const) {
       const seen = new Set<number>();
       let drawn = 0;
-      // A source that goes through all values evenly.
+      // This source returns evenly distributed numbers.
       const node = new TestNode(storageOf(), { random: () => ((drawn += 7) % 100) / 100 });
       for (let round = 0; round < 300; round += 1) {
         if (role === StateType.Follower) {
@@ -231,7 +233,7 @@ describe('section 5.2: leader election', () => {
     }
   });
 
-  it('a source of randomness outside of [0, 1) does not make a timeout outside of [E, 2E - 1]', () => {
+  it('random numbers outside [0, 1) do not give a timeout outside [E, 2E - 1]', () => {
     for (const value of [1, 1.5, -0.1, Number.NaN]) {
       const { raft } = new TestNode(storageOf(), { random: () => value });
       expect(raft.randomizedElectionTimeout).toBeGreaterThanOrEqual(10);
@@ -239,7 +241,7 @@ describe('section 5.2: leader election', () => {
     }
   });
 
-  it('with random timeouts nodes rarely campaign at the same time', () => {
+  it('random timeouts rarely make nodes campaign at the same time', () => {
     let state = 12_345;
     const random = (): number => {
       state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
@@ -255,13 +257,14 @@ describe('section 5.2: leader election', () => {
       const first = Math.min(...timeouts);
       if (timeouts.filter((timeout) => timeout === first).length > 1) conflicts += 1;
     }
-    // Five nodes over ten values: about one election in four or five has a tie at the front.
+    // Five nodes draw from ten values. The lowest value is drawn twice in about one of four
+    // elections.
     expect(conflicts / rounds).toBeLessThan(0.4);
   });
 });
 
 describe('section 5.3: log replication', () => {
-  it('a proposal is appended and sent to all, with what precedes it and the commit index', () => {
+  it('a proposal is appended and sent to all, with the previous entry and the commit index', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const leader = network.node(1n);
@@ -279,7 +282,7 @@ describe('section 5.3: log replication', () => {
     ).toEqual([2n, 3n].map((to) => ({ to, index: 1, logTerm: 1, commit: 1, text: '2:1' })));
   });
 
-  it('an entry is committed once a majority has it, and then handed out to be applied', () => {
+  it('an entry is committed once a majority has it, and is then handed out', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     network.propose(1n, 'x');
@@ -311,7 +314,7 @@ describe('section 5.3: log replication', () => {
   });
 
   it.each(['', '1:2', '1:1,2', '1:1'])(
-    'with it, all preceding entries are committed, also those of earlier leaders: %s',
+    'all preceding entries are committed with it, even those of earlier leaders: %s',
     (entries) => {
       const node = leaderOf(storageOf({ entries, hardState: { term: 2 } }));
       node.settle();
@@ -363,7 +366,7 @@ describe('section 5.3: log replication', () => {
     [0, 0, '1:1', '1:1,2', ''],
     [0, 0, '1:3', '1:3', '1:3'],
   ])(
-    'after (%i, %i), %s: conflicting entries are overwritten, log %s',
+    'after (%i, %i), %s overwrites conflicting entries: log %s',
     (index, logTerm, entries, log, unstable) => {
       const node = new TestNode(storageOf({ entries: '1:1,2' }));
       node.step({
@@ -396,7 +399,7 @@ describe('section 5.3: log replication', () => {
     });
     lead.raw.campaign();
     lead.settle();
-    // A third node makes sure that it wins.
+    // The vote of a third node makes it win.
     lead.step({ type: MessageType.VoteResp, from: 3n, term: 9 });
     const pending = lead.settle();
     while (pending.length > 0) {
@@ -460,7 +463,7 @@ describe('section 5.4: safety', () => {
     [2, 0],
     [3, 3],
   ])(
-    'section 5.4.2: only entries of the own term commit by counting: acknowledged %i → %i',
+    'section 5.4.2: only entries of the own term are committed by counting: acknowledged %i → %i',
     (index, commit) => {
       const node = leaderOf(storageOf({ entries: '1:1,2', hardState: { term: 2 } }));
       expect(node.term).toBe(3);

@@ -1,11 +1,13 @@
 /**
- * Progress and inflights: the rules of docs/raft-behaviour.md, sections 6.2 and 7.1.
+ * The rules of progress and inflights: etcd-io/raft `tracker/progress.go` and
+ * `tracker/inflights.go`.
  */
 
 import { describe, expect, it } from 'vitest';
-import { describeProgress, ProgressState } from '../src/index.ts';
-import { Inflights } from '../src/inflights.ts';
-import { Progress } from '../src/progress.ts';
+import { describeProgress } from '../src/describe/index.ts';
+import { ProgressState } from '../src/index.ts';
+import { Inflights } from '../src/tracker/inflights.ts';
+import { Progress } from '../src/tracker/progress.ts';
 import { at } from './support.ts';
 
 function progressOf(fields: Partial<Progress> & { match: number; next: number }): Progress {
@@ -40,13 +42,13 @@ describe('a rejection', () => {
     },
   );
 
-  it('in replicate state ignores the hint: what matches is known', () => {
+  it('in state Replicate ignores the hint, because the match is known', () => {
     const progress = progressOf({ state: ProgressState.Replicate, match: 5, next: 10 });
     progress.decrease(9, 7);
     expect(progress.next).toBe(6);
   });
 
-  it('in probe state counts only for the append that was sent last', () => {
+  it('in state Probe counts only for the append that was sent last', () => {
     const progress = progressOf({ match: 0, next: 10, msgAppFlowPaused: true });
     expect(progress.decrease(8, 3)).toBe(false);
     expect([progress.next, progress.msgAppFlowPaused]).toEqual([10, true]);
@@ -54,13 +56,13 @@ describe('a rejection', () => {
     expect([progress.next, progress.msgAppFlowPaused]).toEqual([4, false]);
   });
 
-  it('never goes to or below what matches', () => {
+  it('never moves next to or below the match', () => {
     const progress = progressOf({ match: 5, next: 10 });
     progress.decrease(9, 1);
     expect(progress.next).toBe(6);
   });
 
-  it('cuts the highest commit index that counts as sent', () => {
+  it('lowers the commit index that counts as sent', () => {
     const probing = progressOf({ match: 0, next: 10, sentCommit: 9 });
     probing.decrease(9, 2);
     expect(probing.sentCommit).toBe(2);
@@ -89,7 +91,7 @@ describe('an acknowledgment', () => {
   });
 });
 
-describe('states', () => {
+describe('changes of state', () => {
   it.each([
     [ProgressState.Replicate, 0, 2],
     [ProgressState.Snapshot, 10, 11],
@@ -99,11 +101,11 @@ describe('states', () => {
     progress.becomeProbe();
     expect(progress.state).toBe(ProgressState.Probe);
     expect(progress.next).toBe(next);
-    // A move to probe cuts what counts as sent.
+    // A change to probe lowers the commit index that counts as sent.
     expect(progress.sentCommit).toBe(Math.min(4, next - 1));
   });
 
-  it('to replicate: from behind what matches', () => {
+  it('to Replicate: next follows the match', () => {
     const progress = progressOf({ match: 1, next: 5, msgAppFlowPaused: true });
     progress.becomeReplicate();
     expect([progress.state, progress.match, progress.next]).toEqual([
@@ -114,7 +116,7 @@ describe('states', () => {
     expect(progress.isPaused()).toBe(false);
   });
 
-  it('to snapshot: always paused, next behind it, and it counts as told of its commit', () => {
+  it('to Snapshot: paused, next follows the snapshot, and its index counts as sent commit', () => {
     const progress = progressOf({ match: 1, next: 5 });
     progress.becomeSnapshot(10);
     expect([progress.next, progress.pendingSnapshot, progress.sentCommit]).toEqual([11, 10, 10]);
@@ -122,14 +124,14 @@ describe('states', () => {
     expect(() => progress.sentEntries(1, 1)).toThrow('sending append in unhandled state');
   });
 
-  it('a new state has an empty window', () => {
+  it('a change of state empties the window', () => {
     const progress = progressOf({ match: 1, next: 5, state: ProgressState.Replicate });
     progress.inflights.add(4, 10);
     progress.becomeProbe();
     expect(progress.inflights.count).toBe(0);
   });
 
-  it('in probe state an append with entries pauses, an empty one does not', () => {
+  it('in state Probe an append with entries pauses, an empty one does not', () => {
     const progress = progressOf({ match: 0, next: 1 });
     progress.sentEntries(0, 0);
     expect(progress.isPaused()).toBe(false);
@@ -138,7 +140,7 @@ describe('states', () => {
     expect(progress.next).toBe(1);
   });
 
-  it('in replicate state the pause follows the window after every append, also an empty one', () => {
+  it('in state Replicate the pause follows the window after each append, even an empty one', () => {
     const progress = progressOf({ match: 0, next: 1, state: ProgressState.Replicate });
     progress.sentEntries(1, 5);
     progress.sentEntries(2, 5);
@@ -154,7 +156,7 @@ describe('states', () => {
     // commit, sentCommit, next → can bump
     [5, 4, 6, true],
     [5, 5, 6, false],
-    // It was told of everything that it has been sent: nothing more to commit.
+    // The member knows that all entries sent to it are committed.
     [5, 4, 5, false],
     [9, 4, 6, true],
   ])('commit %i, sent %i, next %i: can bump %s', (commit, sentCommit, next, expected) => {
@@ -162,7 +164,7 @@ describe('states', () => {
     expect(progress.canBumpCommit(commit)).toBe(expected);
   });
 
-  it('its text names everything worth knowing', () => {
+  it('the text of a progress names all unusual values', () => {
     const inflights = new Inflights(1, Infinity);
     inflights.add(123, 1);
     const progress = new Progress({ id: 1n, match: 1, next: 2, inflights, isLearner: true });
@@ -185,8 +187,8 @@ describe('states', () => {
 
 describe('appends in flight', () => {
   it.each([
-    // count, bytes; full after; freed up to; full again after. Append i is 100 + i bytes, up to
-    // index i.
+    // limits of count and bytes; full after; freed up to; full again after. Append i has 100 + i
+    // bytes and ends at index i.
     [0, Infinity, 0, undefined, undefined],
     [1, Infinity, 1, 1, 2],
     [1, 10, 1, 1, 2],
@@ -212,7 +214,7 @@ describe('appends in flight', () => {
     },
   );
 
-  it('frees from the front only, in order, whatever the ring does', () => {
+  it('are freed in order from the oldest, wherever they are in the ring', () => {
     const inflights = new Inflights(1000, Infinity);
     const expected: [number, number][] = [];
     for (let index = 1; index <= 3000; index += 1) {

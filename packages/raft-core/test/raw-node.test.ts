@@ -1,4 +1,4 @@
-/** `RawNode`: docs/raft-behaviour.md, sections 1.3, 9, 10 and 16. */
+/** `RawNode`: configuration, start, Ready and storage work. etcd-io/raft `rawnode.go`. */
 
 import {
   ConfChangeType,
@@ -12,8 +12,8 @@ import {
   type MessageType as Type,
 } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
+import { isLocalMessage } from '../src/messages/message-class.ts';
 import {
-  isLocalMessage,
   localAppendThread,
   localApplyThread,
   MemoryStorage,
@@ -23,6 +23,7 @@ import {
   type RaftConfig,
   type Ready,
 } from '../src/index.ts';
+import { step } from '../src/step.ts';
 import {
   answers,
   bytesOf,
@@ -45,7 +46,7 @@ const base: RaftConfig = {
   random: () => 0,
 };
 
-describe('configuration: what no node can run with is refused, in this order', () => {
+describe('configuration: rules are checked in this order', () => {
   const untyped = (fields: object): Partial<RaftConfig> => fields;
   it.each([
     [{ id: 0n, heartbeatTick: 0 }, 'cannot use none as id'],
@@ -85,7 +86,7 @@ describe('configuration: what no node can run with is refused, in this order', (
     );
   });
 
-  it('limits may be infinite, and those of bytes absent', () => {
+  it('configuration: limits may be infinite, and those of bytes absent', () => {
     const limits = {
       maxSizePerMsg: Infinity,
       maxInflightMsgs: Infinity,
@@ -108,7 +109,7 @@ describe('start', () => {
     );
   });
 
-  it('an error of the storage, or a membership that cannot be rebuilt, stops the node', () => {
+  it('an error of the storage, or a membership that cannot be restored, stops the node', () => {
     class Broken extends MemoryStorage {
       override firstIndex(): number {
         throw new Error('disk');
@@ -138,7 +139,7 @@ describe('start', () => {
     ]);
     expect(ready.committedEntries).toEqual(ready.entries);
     storage.append(ready.entries);
-    // Applying them again changes nothing.
+    // Applying the changes again has no effect.
     expect(
       raw.applyConfChange({ id: 0n, type: ConfChangeType.AddNode, nodeId: 1n }).voters,
     ).toEqual([1n, 2n]);
@@ -148,7 +149,7 @@ describe('start', () => {
     expect(codeOf(() => raw.bootstrap([{ id: 1n }]))).toBe('RAFT_CORE_BOOTSTRAP');
   });
 
-  it('restart: what is committed and not applied comes again, and nothing else', () => {
+  it('restart: committed entries that are not applied are handed out again, and no others', () => {
     const node = new TestNode(
       storageOf({ entries: '1:1,1', voters: [1n], hardState: { term: 1, commit: 1 } }),
     );
@@ -163,7 +164,7 @@ describe('start', () => {
     expect(node.raw.hasReady()).toBe(false);
   });
 
-  it('restart from a snapshot: only what lies behind it', () => {
+  it('restart from a snapshot: only the entries behind it are handed out', () => {
     const node = new TestNode(
       storageOf({
         index: 2,
@@ -183,17 +184,14 @@ describe('start', () => {
 describe('step', () => {
   const types = Array.from({ length: messageTypeMax + 1 }, (_, type) => type as Type);
 
-  it.each(types)(
-    'type %i from outside: local ones are refused, all others are not for that',
-    (type) => {
-      const node = new TestNode(storageOf({ hardState: { term: 1 } }));
-      const message = newMessage({ type, from: 2n, to: 1n, term: 1 });
-      const code = codeOf(() => node.raw.step(message));
-      expect(code === 'RAFT_CORE_LOCAL_MESSAGE').toBe(isLocalMessage(type));
-    },
-  );
+  it.each(types)('type %i from another node is rejected only if it is local', (type) => {
+    const node = new TestNode(storageOf({ hardState: { term: 1 } }));
+    const message = newMessage({ type, from: 2n, to: 1n, term: 1 });
+    const code = codeOf(() => node.raw.step(message));
+    expect(code === 'RAFT_CORE_LOCAL_MESSAGE').toBe(isLocalMessage(type));
+  });
 
-  it('answers of a node that is no member are refused', () => {
+  it('responses of a node that is not a member are rejected', () => {
     const node = new TestNode(storageOf());
     for (const type of [MessageType.AppResp, MessageType.VoteResp, MessageType.ReadIndexResp]) {
       const message = newMessage({ type, from: 9n, to: 1n, term: 1 });
@@ -204,7 +202,7 @@ describe('step', () => {
 });
 
 describe('proposals', () => {
-  it('a leader says where they lie, a follower that it has passed them on', () => {
+  it('a leader returns their position, a follower forwards them and returns nothing', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     expect(network.node(1n).raw.propose(bytesOf('a'))).toEqual({ index: 2, term: 1 });
@@ -213,7 +211,7 @@ describe('proposals', () => {
     expect(network.node(3n).appliedTexts).toEqual(['a', 'b']);
   });
 
-  it('are dropped with the reason: no leader, not forwarded, not a member', () => {
+  it('are dropped with a reason: no leader, not forwarded, not a member', () => {
     const reasonOf = (node: TestNode): unknown => {
       try {
         node.raw.propose(bytesOf('x'));
@@ -234,7 +232,7 @@ describe('proposals', () => {
     expect(reasonOf(removed)).toEqual(['raft proposal dropped', 'not-a-member']);
   });
 
-  it('several at once enter the log together, and are one message to each other member', () => {
+  it('several at once enter the log together, and go to each member in one message', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const leader = network.node(1n);
@@ -249,7 +247,7 @@ describe('proposals', () => {
     expect(network.node(3n).appliedTexts).toEqual(['a', 'b', 'c']);
   });
 
-  it('several at once of which the last is too much enter no log', () => {
+  it('several at once that exceed the limit enter no log', () => {
     const node = leaderOf(storageOf({ confState: { voters: [1n, 2n] } }), {
       maxUncommittedEntriesSize: 3,
     });
@@ -260,7 +258,7 @@ describe('proposals', () => {
     expect(node.raw.proposeAll(['b', 'c'].map(bytesOf))).toEqual({ index: before + 1, term: 1 });
   });
 
-  it('forwarded ones are copies without term, in the name of who proposed', () => {
+  it('forwarded ones are copies without term, from the node that has proposed', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }));
     node.step({ type: MessageType.Heartbeat, from: 2n, term: 1 });
     taken(node);
@@ -271,16 +269,16 @@ describe('proposals', () => {
     expect(message.to).toBe(1n);
   });
 
-  it('an empty one stops a leader', () => {
+  it('a proposal without entries stops a leader', () => {
     const node = leaderOf(storageOf());
-    expect(() => node.raft.step(newMessage({ type: MessageType.Prop }))).toThrow(
+    expect(() => step(node.raft, newMessage({ type: MessageType.Prop }))).toThrow(
       '1 stepped empty MsgProp',
     );
   });
 });
 
 describe('Ready', () => {
-  it('looking does not take, and what comes in between is added', () => {
+  it('peekReady does not take it, and later work is added', () => {
     const node = leaderOf(storageOf({ voters: [1n] }));
     node.settle();
     node.propose('a');
@@ -290,7 +288,7 @@ describe('Ready', () => {
     expect(textOf(node.process().entries)).toBe('2:1,1');
   });
 
-  it('soft and hard state come when they differ from what was last taken; sync for vote, term and entries only', () => {
+  it('soft and hard state are in it when they differ from the last accepted ones; only vote, term and entries need a sync', () => {
     const node = new TestNode(storageOf({ entries: '1:1', hardState: { term: 1, vote: 2n } }));
     expect(node.raw.hasReady()).toBe(false);
     const summary = (): unknown[] => {
@@ -301,13 +299,13 @@ describe('Ready', () => {
     expect(summary()).toEqual([2n, 1, 1, false]);
     node.step({ type: MessageType.Heartbeat, from: 2n, term: 2 });
     expect(summary()).toEqual([undefined, 1, 2, true]);
-    // There and back again shows nothing.
+    // A change that is undone before the next Ready is not told.
     node.raw.forgetLeader();
     node.step({ type: MessageType.Heartbeat, from: 2n, term: 2 });
     expect(summary()).toEqual([undefined, undefined, undefined, false]);
   });
 
-  it('a vote within the own term needs a sync, as a term does; a commit index does not', () => {
+  it('a vote or a new term needs a sync, a commit index does not', () => {
     const node = new TestNode(storageOf({ entries: '1:1', hardState: { term: 2 } }));
     node.step({ type: MessageType.Vote, from: 2n, term: 2, index: 1, logTerm: 1 });
     expect(node.process()).toMatchObject({ hardState: { term: 2, vote: 2n }, mustSync: true });
@@ -317,14 +315,14 @@ describe('Ready', () => {
     expect(node.process()).toMatchObject({ hardState: { term: 3 }, mustSync: true });
   });
 
-  it('there is one also for messages that only wait for durability', () => {
+  it('messages that only wait for durable writes make one as well', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1, vote: 2n } }));
     node.step({ type: MessageType.Vote, from: 2n, term: 1 });
     expect(node.raw.hasReady()).toBe(true);
     expect(node.process().messages).toMatchObject([{ type: MessageType.VoteResp }]);
   });
 
-  it('two without advance in between stop the node, and so does advance with asynchronous writes', () => {
+  it('a second one without advance stops the node, and so does advance with asynchronous writes', () => {
     const node = leaderOf(storageOf({ voters: [1n] }));
     node.propose('a');
     node.raw.ready();
@@ -336,7 +334,7 @@ describe('Ready', () => {
     );
   });
 
-  it('without asynchronous writes, entries may come to be written and to be applied at once', () => {
+  it('without asynchronous writes, the same entries may be written and applied with one Ready', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }));
     node.step({ type: MessageType.App, from: 2n, term: 1, entries: entriesOf('1:1'), commit: 1 });
     const ready = node.raw.ready();
@@ -356,7 +354,7 @@ describe('Ready', () => {
 });
 
 describe('asynchronous writes', () => {
-  /** The work of a Ready, and what to deliver when it is done. */
+  /** The storage messages of a Ready, and the answers to deliver when their work is done. */
   function workOf(ready: Ready): { append: Message | undefined; apply: Message | undefined } {
     const find = (type: Type): Message | undefined =>
       ready.messages.find((message) => message.type === type);
@@ -368,7 +366,7 @@ describe('asynchronous writes', () => {
       if (response.to === node.id) node.raw.step(response);
   }
 
-  it('committed entries are handed out only when they are durable here', () => {
+  it('committed entries are handed out only when they are durable on this node', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }), { asyncStorageWrites: true });
     node.step({ type: MessageType.App, from: 2n, term: 1, entries: entriesOf('1:1,1'), commit: 2 });
     const first = node.raw.ready();
@@ -379,14 +377,14 @@ describe('asynchronous writes', () => {
     expect(textOf(node.raw.ready().committedEntries)).toBe('1:1,1');
   });
 
-  it('a report from before a change of term does not count for entries, but for a snapshot', () => {
+  it('a report of an earlier term counts for a snapshot and not for entries', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }), { asyncStorageWrites: true });
     node.step({ type: MessageType.App, from: 2n, term: 1, entries: entriesOf('1:1') });
     const old = workOf(node.raw.ready()).append;
     node.step({ type: MessageType.Heartbeat, from: 3n, term: 2 });
     deliver(node, old);
     expect(node.raft.log.unstable.offset).toBe(1);
-    // The write of the new term attests the end of the log again.
+    // The write of the new term reports the end of the log again.
     const next = workOf(node.raw.ready()).append;
     expect(next?.responses.at(-1)).toMatchObject({ term: 2, index: 1, logTerm: 1 });
     node.storage.append(entriesOf('1:1'));
@@ -394,7 +392,7 @@ describe('asynchronous writes', () => {
     expect(node.raft.log.unstable.offset).toBe(2);
   });
 
-  it('entries that are overwritten and come back with the same index and term are not taken for durable', () => {
+  it('entries that were overwritten and appended again do not count as durable', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }), { asyncStorageWrites: true });
     node.step({ type: MessageType.App, from: 2n, term: 1, entries: entriesOf('1:1') });
     const first = workOf(node.raw.ready()).append;
@@ -406,7 +404,7 @@ describe('asynchronous writes', () => {
     expect([node.raft.log.unstable.offset, node.log]).toEqual([1, '1:1']);
   });
 
-  it('the answers go along with the write, those to this node too, the report last', () => {
+  it('the answers are in the message for the write, with those to this node, and the report is last', () => {
     const node = leaderOf(storageOf());
     node.settle();
     node.step({ type: MessageType.App, from: 2n, term: 2, entries: entriesOf('1:2') });
@@ -428,7 +426,7 @@ describe('asynchronous writes', () => {
     ]);
   });
 
-  it('what was looked at does not change when more comes in', () => {
+  it('a Ready that was looked at does not change when more work is added', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }), { asyncStorageWrites: true });
     const heartbeat = { type: MessageType.App, from: 2n, term: 1 } as const;
     node.step(heartbeat);
@@ -438,7 +436,7 @@ describe('asynchronous writes', () => {
     expect(workOf(node.raw.ready()).append?.responses).toHaveLength(2);
   });
 
-  it('a report of an older snapshot does not move applied back', () => {
+  it('a report of an older snapshot does not lower the applied index', () => {
     const node = new TestNode(storageOf({ index: 5, term: 1, hardState: { term: 1, commit: 5 } }), {
       asyncStorageWrites: true,
     });
@@ -452,7 +450,7 @@ describe('asynchronous writes', () => {
     }
   });
 
-  it('applied moves with the answers of the apply thread', () => {
+  it('the applied index moves with the answers of the apply thread', () => {
     const node = new TestNode(
       storageOf({ voters: [1n], entries: '1:1,1', hardState: { term: 1, commit: 2 } }),
       { asyncStorageWrites: true },
@@ -475,7 +473,7 @@ describe('pages of committed entries', () => {
     }));
 
   it.each([false, true])(
-    'asynchronous %s: every entry once, in order, none skipped',
+    'asynchronous %s: each entry is handed out once and in order',
     (asyncStorageWrites) => {
       const storage = storageOf({ voters: [1n] });
       storage.append(sized(10));
@@ -500,7 +498,7 @@ describe('pages of committed entries', () => {
     },
   );
 
-  it('without any limit given, committed entries come one at a time', () => {
+  it('without a limit in the configuration, committed entries are handed out one at a time', () => {
     const storage = storageOf({ voters: [1n] });
     storage.append(sized(3));
     storage.setHardState({ term: 1, vote: 1n, commit: 3 });
@@ -510,7 +508,7 @@ describe('pages of committed entries', () => {
     expect(pages).toEqual([1, 1, 1]);
   });
 
-  it('a storage that ignores the limit makes larger pages; no entry is skipped and commit does not fall', () => {
+  it('a storage that ignores the limit makes pages larger, without skipped entries or a lower commit index', () => {
     class Generous extends MemoryStorage {
       override entries(lo: number, hi: number): Entry[] {
         return super.entries(lo, hi, Infinity);
@@ -539,7 +537,7 @@ describe('pages of committed entries', () => {
 });
 
 describe('status', () => {
-  it('tells of the members on a leader only, as copies', () => {
+  it('has copies of the progress of members on a leader only', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const status = network.node(1n).raw.status();

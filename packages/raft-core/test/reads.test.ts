@@ -1,4 +1,4 @@
-/** Linearizable reads: docs/raft-behaviour.md, section 14. */
+/** Linearizable reads: etcd-io/raft `read_only.go` and `raft.go`; Raft thesis, section 6.4. */
 
 import { ConfChangeType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ function ledCluster(config: Parameters<typeof clusterOf>[1] = {}): Network {
   return network;
 }
 
-/** The answers of a follower to heartbeats, in the order of these. */
+/** Returns the answers of a follower to heartbeats, in their order. */
 function heartbeatAnswers(leader: TestNode, from: bigint): Message[] {
   return taken(leader, MessageType.Heartbeat)
     .filter(({ to }) => to === from)
@@ -33,7 +33,7 @@ describe.each([
   ['safe', {}],
   ['lease-based', { checkQuorum: true, readOnlyOption: ReadOnlyOption.LeaseBased }],
 ] as const)('reads, %s', (_name, config) => {
-  it('at the leader, at a follower and at a learner, with the commit index as of the read', () => {
+  it('at the leader, a follower and a learner give the commit index at the time of the read', () => {
     const network = ledCluster(config);
     for (const [round, id] of [1n, 2n, 4n].entries()) {
       for (let proposed = 0; proposed < 10; proposed += 1) network.propose(1n, 'x');
@@ -44,7 +44,7 @@ describe.each([
     }
   });
 
-  it('a new leader answers after its first commit of the term, and not before', () => {
+  it('are answered by a new leader only after its first commit of the term', () => {
     const network = ledCluster(config);
     network.propose(1n, 'x');
     for (const id of [2n, 3n, 4n]) network.node(id).tick(10);
@@ -76,7 +76,7 @@ describe('reads', () => {
     expect(node.raft.readStates).toMatchObject([{ index: 1 }]);
   });
 
-  it('a leader that is no voter any more asks the only one that is: it may have another leader', () => {
+  it('a leader that is no voter any more asks the only voter, which may have another leader', () => {
     for (const type of [ConfChangeType.RemoveNode, ConfChangeType.AddLearnerNode]) {
       const node = leaderOf(storageOf({ voters: [1n, 2n] }));
       node.settle();
@@ -91,7 +91,7 @@ describe('reads', () => {
     }
   });
 
-  it('without a leader they are dropped: at a follower, and at a candidate', () => {
+  it('without a leader, reads are dropped at a follower and at a candidate', () => {
     const node = new TestNode(storageOf());
     node.raw.readIndex(bytesOf('a'));
     node.raw.campaign();
@@ -100,7 +100,7 @@ describe('reads', () => {
     expect([taken(node), node.raft.readStates, node.raft.pendingReads]).toEqual([[], [], []]);
   });
 
-  it('a request that is repeated with the same context is not answered by older confirmations', () => {
+  it('a read that is repeated with the same context is not answered by older confirmations', () => {
     const node = leaderOf(storageOf());
     node.settle();
     node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 1 });
@@ -108,7 +108,7 @@ describe('reads', () => {
     taken(node);
     node.raw.readIndex(bytesOf('same'));
     const delayed = heartbeatAnswers(node, 2n);
-    // More is committed, and the caller tries again with the same context.
+    // More is committed, and the caller repeats the read with the same context.
     node.propose('x');
     node.settle();
     node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 2 });
@@ -121,7 +121,7 @@ describe('reads', () => {
     expect(node.raft.readStates.map(({ index }) => index)).toEqual([1, 2]);
   });
 
-  it('answers of an older leadership confirm nothing', () => {
+  it('answers to an earlier leadership confirm nothing', () => {
     const node = leaderOf(storageOf());
     node.settle();
     node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 1 });
@@ -144,7 +144,7 @@ describe('reads', () => {
     expect(node.raft.readStates.length).toBe(1);
   });
 
-  it('one answer confirms everything before it, in order; what was confirmed is forgotten', () => {
+  it('one answer confirms all earlier reads, in order, and they are removed', () => {
     const node = leaderOf(storageOf());
     node.settle();
     node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 1 });
@@ -158,7 +158,7 @@ describe('reads', () => {
       node.raft.readStates.map(({ requestContext }) => String.fromCodePoint(...requestContext)),
     ).toEqual(['a', 'b']);
     expect(node.raft.readOnly.length).toBe(1);
-    // While one is unconfirmed every heartbeat asks; then none.
+    // Each heartbeat asks for confirmation while a read is unconfirmed, and none does afterwards.
     node.tick(1);
     expect(taken(node).map(({ context }) => context?.length)).toEqual([8, 8]);
     node.raw.step(at(confirmations, 2));
@@ -167,7 +167,7 @@ describe('reads', () => {
     expect(node.raft.readOnly.length).toBe(0);
   });
 
-  it('needs a quorum of the voters: learners do not count', () => {
+  it('a confirmation needs a quorum of voters, and learners do not count', () => {
     const confState = { voters: [1n, 2n, 3n], learners: [4n, 5n] };
     const node = leaderOf(storageOf({ confState }));
     node.settle();
@@ -182,7 +182,7 @@ describe('reads', () => {
     expect(node.raft.readStates.length).toBe(1);
   });
 
-  it('needs a quorum of both halves while joint', () => {
+  it('a confirmation needs a quorum of both halves of a joint membership', () => {
     const confState = { voters: [1n, 2n, 3n], votersOutgoing: [1n, 4n, 5n] };
     const node = leaderOf(storageOf({ confState }), {}, [2n, 4n]);
     for (const from of [2n, 4n]) node.step({ type: MessageType.AppResp, from, term: 1, index: 1 });
@@ -202,7 +202,7 @@ describe('reads', () => {
     }
   });
 
-  it('a confirmation of what was never asked is none', () => {
+  it('an answer with a position that was never sent confirms nothing', () => {
     const node = leaderOf(storageOf());
     node.settle();
     node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 1 });
@@ -218,18 +218,18 @@ describe('reads', () => {
     expect(node.raft.readStates).toEqual([]);
   });
 
-  it('an answer with other than one entry is not believed', () => {
+  it('an answer with more or less than one entry is ignored', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }));
     node.step({ type: MessageType.ReadIndexResp, from: 2n, term: 1, index: 5 });
     expect(node.raft.readStates).toEqual([]);
   });
 
-  it('a read that waits for the first commit survives the loss of leadership', () => {
+  it('a read that waits for the first commit of the term survives the loss of leadership', () => {
     const node = leaderOf(storageOf());
     node.raw.readIndex(bytesOf('waiting'));
     node.step({ type: MessageType.App, from: 2n, term: 2 });
     expect(node.raft.pendingReads.length).toBe(1);
-    // As a leader again it answers, with what is committed by then.
+    // Once it leads again, it answers with the commit index of that time.
     node.raw.campaign();
     node.settle();
     node.step({ type: MessageType.VoteResp, from: 2n, term: 3 });

@@ -1,10 +1,9 @@
-/**
- * Log replication, flow control and commit: docs/raft-behaviour.md, sections 6 to 8.
- */
+/** Replication and flow control: etcd-io/raft `raft.go` and `tracker/`; Raft paper, section 5.3. */
 
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { ProgressState, StateType } from '../src/index.ts';
+import { step } from '../src/step.ts';
 import {
   at,
   answers,
@@ -19,7 +18,7 @@ import {
   textOf,
 } from './support.ts';
 
-/** A leader of term 1 whose own entry is durable, with peer 2 in a state. */
+/** A leader of term 1 whose own entry is durable; member 2 is in the given state. */
 function leaderWith(state: ProgressState, config: Parameters<typeof leaderOf>[1] = {}): TestNode {
   const node = leaderOf(storageOf({ voters: [1n, 2n] }), config);
   node.settle();
@@ -35,7 +34,7 @@ function acknowledge(node: TestNode, index: number, from = 2n): void {
   node.step({ type: MessageType.AppResp, from, term: node.term, index });
 }
 
-describe('what a leader sends in which state', () => {
+describe('what a leader sends to a member in each state', () => {
   it.each([
     [undefined, [4]],
     [0, [4]],
@@ -53,7 +52,7 @@ describe('what a leader sends in which state', () => {
     expect(taken(node, MessageType.App).map(({ entries }) => entries.length)).toEqual(counts);
   });
 
-  it('probe: one append, then it waits for an answer; a heartbeat response lets another one go', () => {
+  it('Probe: one append until an answer, and one more per heartbeat response', () => {
     const node = leaderWith(ProgressState.Probe);
     for (let round = 0; round < 3; round += 1) {
       node.propose('a');
@@ -71,7 +70,7 @@ describe('what a leader sends in which state', () => {
     }
   });
 
-  it('probe: an empty append does not pause, so the next entry goes at once', () => {
+  it('Probe: an empty append does not pause, so the next entry is sent at once', () => {
     const node = leaderOf(storageOf({ voters: [1n, 2n] }));
     node.settle();
     const member = node.progress(2n);
@@ -86,7 +85,7 @@ describe('what a leader sends in which state', () => {
     expect(member.isPaused()).toBe(true);
   });
 
-  it('replicate: an append per proposal, sent ahead', () => {
+  it('Replicate: an append per proposal, without waiting for answers', () => {
     const node = leaderWith(ProgressState.Replicate);
     acknowledge(node, 1);
     taken(node);
@@ -97,14 +96,14 @@ describe('what a leader sends in which state', () => {
     expect(node.progress(2n).next).toBe(7);
   });
 
-  it('snapshot: nothing', () => {
+  it('Snapshot: no appends', () => {
     const node = leaderWith(ProgressState.Snapshot);
     for (let round = 0; round < 5; round += 1) node.propose('a');
     node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 1 });
     expect(taken(node, MessageType.App)).toEqual([]);
   });
 
-  it('a peer that cannot be reached is probed, but only when it was sent ahead to', () => {
+  it('a member that cannot be reached changes from Replicate to Probe', () => {
     for (const [state, after] of [
       [ProgressState.Replicate, ProgressState.Probe],
       [ProgressState.Probe, ProgressState.Probe],
@@ -132,14 +131,14 @@ describe('flow control', () => {
     for (let round = 0; round < 8; round += 1) node.propose('a');
     expect(taken(node, MessageType.App).length).toBe(4);
     expect(node.progress(2n).isPaused()).toBe(true);
-    // An old acknowledgment moves nothing.
+    // An old acknowledgment does not move the window.
     acknowledge(node, 1);
     expect(taken(node, MessageType.App)).toEqual([]);
     acknowledge(node, 3);
     expect(taken(node, MessageType.App).map(({ index }) => index)).toEqual([5]);
   });
 
-  it('an acknowledgment lets as many appends go as the window has room for', () => {
+  it('an acknowledgment releases as many appends as the window has room for', () => {
     const node = leaderWith(ProgressState.Replicate, { maxInflightMsgs: 4, maxSizePerMsg: 0 });
     acknowledge(node, 1);
     taken(node);
@@ -151,7 +150,7 @@ describe('flow control', () => {
     ).toEqual([5, 6, 7, 8].map((index) => [index, 1]));
   });
 
-  it('by bytes: softly, one append may go over', () => {
+  it('by bytes: one append may exceed the limit', () => {
     const node = leaderWith(ProgressState.Replicate, { maxInflightBytes: 10, maxSizePerMsg: 1 });
     acknowledge(node, 1);
     taken(node);
@@ -161,7 +160,7 @@ describe('flow control', () => {
     expect(taken(node, MessageType.App).length).toBe(1);
   });
 
-  it('each heartbeat response lets one empty append through a full window, and then it is full again', () => {
+  it('each heartbeat response lets one empty append through a full window', () => {
     const node = leaderWith(ProgressState.Replicate, { maxInflightMsgs: 2 });
     acknowledge(node, 1);
     taken(node);
@@ -174,12 +173,13 @@ describe('flow control', () => {
     }
   });
 
-  it('appends are cut into pages of at most 2048 bytes, but one entry at least', () => {
+  it('appends have at most 2048 bytes, but at least one entry', () => {
     const node = leaderWith(ProgressState.Probe, { maxSizePerMsg: 2048 });
     const texts = ['a'.repeat(1000), 'b'.repeat(1000), 'c'.repeat(4000), 'd'.repeat(10)];
     node.propose(...texts);
     taken(node);
-    // From the beginning: the own entry and the first two, then the large one, then the rest.
+    // The appends hold the own entry and the first two proposals, then the large one, then the
+    // rest.
     node.step({ type: MessageType.HeartbeatResp, from: 2n, term: 1 });
     const pages: number[][] = [];
     let sent = taken(node, MessageType.App);
@@ -192,7 +192,7 @@ describe('flow control', () => {
     expect(pages).toEqual([[1, 2, 3], [4], [5]]);
   });
 
-  it('without a limit of its own a message takes one entry', () => {
+  it('without a configured limit, an append has one entry', () => {
     const node = leaderOf(storageOf({ voters: [1n, 2n] }), { maxSizePerMsg: 0 });
     node.settle();
     node.propose('a', 'b');
@@ -202,7 +202,7 @@ describe('flow control', () => {
 });
 
 describe('the limit of uncommitted entries', () => {
-  it('1024 entries fit, the next does not, entries without payload always do', () => {
+  it('1024 entries are accepted, the next is not, and entries without payload always are', () => {
     const entry = 'some data';
     const node = leaderOf(storageOf(), { maxUncommittedEntriesSize: 1024 * entry.length });
     node.settle();
@@ -215,7 +215,7 @@ describe('the limit of uncommitted entries', () => {
     expect(node.raft.log.lastIndex()).toBe(1 + 1024 + 1);
   });
 
-  it('all or none of one proposal', () => {
+  it('a proposal of several entries is accepted as a whole or not at all', () => {
     const node = leaderOf(storageOf(), { maxUncommittedEntriesSize: 10 });
     node.settle();
     node.propose('12345');
@@ -224,14 +224,14 @@ describe('the limit of uncommitted entries', () => {
     expect(node.raft.log.lastIndex()).toBe(before);
   });
 
-  it('one proposal of any size fits into an empty tail', () => {
+  it('one proposal of any size is accepted when nothing is uncommitted', () => {
     const node = leaderOf(storageOf(), { maxUncommittedEntriesSize: 10 });
     node.settle();
     node.propose('larger than all limits');
     expect(codeOf(() => node.propose('x'))).toBe('RAFT_CORE_PROPOSAL_DROPPED');
   });
 
-  it('shrinks when entries are applied, not when they are committed, and begins anew with a role', () => {
+  it('the sum shrinks when entries are applied, not when they are committed, and starts again with a new role', () => {
     const node = new TestNode(storageOf({ voters: [1n, 2n] }), { asyncStorageWrites: true });
     const apply = (): void => {
       for (const message of node.raw.ready().messages) {
@@ -289,7 +289,7 @@ describe('a follower and an append: 11 cases', () => {
     },
   );
 
-  it('below the commit index it is answered with that, and is no rejection', () => {
+  it('an append below the commit index is acknowledged with the commit index', () => {
     const node = new TestNode(storageOf({ entries: '1:1,1,1', hardState: { term: 1, commit: 3 } }));
     node.step({ type: MessageType.App, from: 2n, term: 1, logTerm: 1, index: 1, entries: [] });
     expect(answers(node)).toMatchObject([
@@ -303,7 +303,7 @@ describe('a follower and an append: 11 cases', () => {
     expect(node.committed).toBe(1);
   });
 
-  it('every message of the leader begins a new election timeout', () => {
+  it('each message of the leader starts a new election timeout', () => {
     for (const type of [MessageType.App, MessageType.Heartbeat, MessageType.Snap]) {
       const node = new TestNode(storageOf({ hardState: { term: 1 } }));
       node.tick(7);
@@ -314,21 +314,22 @@ describe('a follower and an append: 11 cases', () => {
 });
 
 describe('heartbeats', () => {
-  it('carry no more commit than is known to match, and count as having told it', () => {
+  it('carry no commit index above the match, and count as having sent it', () => {
     const node = leaderWith(ProgressState.Replicate);
     acknowledge(node, 1);
     node.propose('a', 'b');
     node.settle();
     node.raft.log.commitTo(3);
     taken(node);
-    // It may lower what counts as told: an append that told more may be lost.
+    // A heartbeat may lower the commit index that counts as sent: an append with a higher one may
+    // be lost.
     node.progress(2n).sentCommit = 3;
     node.tick(1);
     expect(taken(node)).toMatchObject([{ type: MessageType.Heartbeat, commit: 1 }]);
     expect(node.progress(2n).sentCommit).toBe(1);
   });
 
-  it('a follower commits by them, never backwards, and answers with their context', () => {
+  it('a follower raises its commit index by them, and answers with their context', () => {
     const node = new TestNode(storageOf({ entries: '1:1,2,3', hardState: { term: 3, commit: 2 } }));
     for (const [commit, expected] of [
       [3, 3],
@@ -342,14 +343,14 @@ describe('heartbeats', () => {
     }
   });
 
-  it('one that claims more than the log has stops the node: acknowledged data was lost here', () => {
+  it('a commit index above the last one stops the node, which has lost acknowledged data', () => {
     const node = new TestNode(storageOf({ entries: '1:1', hardState: { term: 1 } }));
     expect(() =>
       node.raw.step(newMessage({ type: MessageType.Heartbeat, from: 2n, term: 1, commit: 2 })),
     ).toThrow(expect.objectContaining({ code: 'RAFT_CORE_PANIC' }));
   });
 
-  it('their answers bring appends until the peer has everything', () => {
+  it('their answers cause appends until the member has all entries', () => {
     const node = leaderWith(ProgressState.Replicate);
     node.propose('a');
     taken(node);
@@ -363,7 +364,7 @@ describe('heartbeats', () => {
 });
 
 describe('acknowledgments', () => {
-  it('equal to what matches end probing, and nothing else', () => {
+  it('equal to the match end probing, and have no other effect', () => {
     const probing = leaderWith(ProgressState.Probe);
     probing.progress(2n).match = 1;
     probing.progress(2n).next = 2;
@@ -374,7 +375,7 @@ describe('acknowledgments', () => {
     expect(waiting.progress(2n).state).toBe(ProgressState.Snapshot);
   });
 
-  it('an old rejection after them changes nothing: messages may be reordered', () => {
+  it('an old rejection after them changes nothing, because messages may be reordered', () => {
     const node = leaderWith(ProgressState.Probe);
     node.propose('a');
     taken(node);
@@ -393,7 +394,7 @@ describe('acknowledgments', () => {
     expect(taken(node)).toEqual([]);
   });
 
-  it('a peer is told of the commit index when it could use it, and not twice', () => {
+  it('a member gets the commit index when it can commit with it, and not twice', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const leader = network.node(1n);
@@ -401,12 +402,12 @@ describe('acknowledgments', () => {
     leader.settle();
     acknowledge(leader, 2, 2n);
     taken(leader);
-    // 3 was told of it by the append that went to all when it was committed.
+    // Member 3 has learnt the commit index from the append that all members got after the commit.
     acknowledge(leader, 2, 3n);
     expect(taken(leader)).toEqual([]);
   });
 
-  it('a peer whose acknowledgment commits nothing is told of the commit index by one empty append', () => {
+  it('a member whose acknowledgment commits nothing gets the commit index in one empty append', () => {
     const node = leaderOf(storageOf());
     node.settle();
     for (const from of [2n, 3n]) acknowledge(node, 1, from);
@@ -414,7 +415,7 @@ describe('acknowledgments', () => {
     node.propose('b');
     node.settle();
     acknowledge(node, 3, 2n);
-    // The append that told 3 is lost, and a heartbeat has told it of less.
+    // The append for member 3 is lost, and a heartbeat has sent it a lower commit index.
     node.tick(1);
     taken(node);
     expect([node.committed, node.progress(3n).sentCommit]).toEqual([3, 1]);
@@ -426,7 +427,7 @@ describe('acknowledgments', () => {
     expect(taken(node)).toEqual([]);
   });
 
-  it('a leader that is no voter any more does not count itself', () => {
+  it('a leader that is not a voter does not count itself', () => {
     const node = leaderOf(storageOf({ voters: [1n, 2n, 3n] }));
     node.settle();
     node.raw.applyConfChange({ id: 0n, type: 1, nodeId: 1n });
@@ -464,7 +465,7 @@ describe('commit: 14 cases', () => {
   });
 });
 
-describe('fast search for the place where logs meet', () => {
+describe('the fast search for the last common entry', () => {
   it.each([
     ['1:1,2,2,4,4,4,4', '1:1,2,2,3,3,3,3,3,3,3,3', 7, 3, 3, 2],
     ['1:1,2,2,3,4,4,4,5', '1:1,2,2,3,3,3,3,3,3,3,3', 8, 3, 4, 3],
@@ -486,7 +487,7 @@ describe('fast search for the place where logs meet', () => {
           hardState: { term: last.term, commit: last.index },
         }),
       );
-      // The last follower has compacted everything up to 5: 1:1,1,3,3,3.
+      // The last follower has compacted its entries up to 5, `1:1,1,3,3,3`.
       const compacted = followerLog === '6:';
       const follower = new TestNode(
         compacted
@@ -503,17 +504,17 @@ describe('fast search for the place where logs meet', () => {
         0,
       );
       expect(probe).toMatchObject({ index: last.index, logTerm: last.term });
-      follower.raft.step(probe);
+      step(follower.raft, probe);
       const rejection = at(follower.settle(), 0);
       expect(rejection).toMatchObject({ reject: true, rejectHint: hint, logTerm: hintTerm });
-      lead.raft.step(rejection);
+      step(lead.raft, rejection);
       expect(taken(lead, MessageType.App)).toMatchObject([{ index, logTerm }]);
     },
   );
 });
 
 describe('handed-out entries', () => {
-  it('stay as they are: neither the leader nor later appends change them', () => {
+  it('are changed neither by the leader nor by later appends', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     const leader = network.node(1n);
@@ -522,7 +523,7 @@ describe('handed-out entries', () => {
       from: 1n,
       entries: [{ index: 0, term: 0, type: 0, data: bytesOf('x') }],
     });
-    leader.raft.step(proposal);
+    step(leader.raft, proposal);
     expect(proposal.entries[0]).toMatchObject({ index: 0, term: 0 });
     const sent: Message[] = taken(leader, MessageType.App);
     leader.step({

@@ -1,6 +1,6 @@
 /**
- * Groups of nodes that do what one Ready asks for before they take the next, under simulated
- * misfortune: see `simulation/simulation.ts`.
+ * Simulated groups of nodes that do the work of one Ready before they take the next: see
+ * `simulation/simulation.ts`.
  */
 
 import { sweep } from './simulation/sweep.ts';

@@ -1,7 +1,4 @@
-/**
- * Groups of nodes with asynchronous storage writes, under simulated misfortune: see
- * `simulation/simulation.ts`.
- */
+/** Simulated groups of nodes with asynchronous storage writes: see `simulation/simulation.ts`. */
 
 import { sweep } from './simulation/sweep.ts';
 

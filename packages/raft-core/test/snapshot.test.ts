@@ -1,4 +1,4 @@
-/** Snapshots: docs/raft-behaviour.md, section 15. */
+/** Snapshots: etcd-io/raft `raft.go`, `maybeSendSnapshot` and `restore`; Raft paper, section 7. */
 
 import {
   ConfChangeType,
@@ -17,7 +17,7 @@ function snapshotOf(confState: Partial<ConfState>, index = 11, term = 11): Snaps
   return { metadata: { confState: { ...emptyConfState, ...confState }, index, term } };
 }
 
-/** A leader whose log begins behind a snapshot at 11, with peer 2 far behind. */
+/** A leader whose log follows a snapshot at index 11. Member 2 has far fewer entries. */
 function leaderWithSnapshot(): TestNode {
   const node = leaderOf(
     storageOf({ index: 11, term: 11, voters: [1n, 2n], hardState: { term: 11, commit: 11 } }),
@@ -31,7 +31,7 @@ function leaderWithSnapshot(): TestNode {
 }
 
 describe('sending', () => {
-  it('a peer that needs what was compacted gets a snapshot, and nothing else until it answers', () => {
+  it('a member that needs compacted entries gets a snapshot, and no entries until it answers', () => {
     const node = leaderWithSnapshot();
     node.step({
       type: MessageType.AppResp,
@@ -55,7 +55,7 @@ describe('sending', () => {
     expect(taken(node)).toEqual([]);
   });
 
-  it('none to a peer that is not recently active: a new leader first needs its answer', () => {
+  it('a member that was not recently active gets no snapshot before it answers', () => {
     const node = leaderWithSnapshot();
     const member = node.progress(2n);
     member.recentActive = false;
@@ -66,7 +66,7 @@ describe('sending', () => {
     expect(taken(node, MessageType.Snap).length).toBe(1);
   });
 
-  it('when the storage has none at the moment, it is tried again at the next occasion', () => {
+  it('a storage without a snapshot at the moment is asked again at the next occasion', () => {
     class Later extends MemoryStorage {
       ready = false;
       override snapshot(): Snapshot {
@@ -109,7 +109,7 @@ describe('sending', () => {
     );
   });
 
-  it('entries that go while they are read: a snapshot where an append is due, nothing where only news are', () => {
+  it('entries that are compacted while they are read: a snapshot replaces a required append, and nothing an optional one', () => {
     class Compacting extends MemoryStorage {
       compacted = false;
       override entries(lo: number, hi: number, maxBytes: number): Entry[] {
@@ -133,7 +133,7 @@ describe('sending', () => {
     expect(taken(node).map(({ type }) => type)).toEqual([MessageType.Snap]);
   });
 
-  it('a slow node that was cut off catches up by one, and then by appends', () => {
+  it('a node that was cut off catches up by a snapshot, and then by appends', () => {
     const network = clusterOf(3);
     network.campaign(1n);
     network.isolate(3n);
@@ -158,7 +158,7 @@ describe('sending', () => {
 });
 
 describe('the outcome at the leader', () => {
-  it('failure: probed from what matched, after the next heartbeat response', () => {
+  it('failure: the member is probed from its match on, after the next heartbeat response', () => {
     const node = leaderWithSnapshot();
     node.progress(2n).becomeSnapshot(11);
     node.raw.reportSnapshot(2n, 'failure');
@@ -170,7 +170,7 @@ describe('the outcome at the leader', () => {
     });
   });
 
-  it('success: probed from behind it, after its acknowledgment', () => {
+  it('success: the member is probed from the end of the snapshot on, after its acknowledgment', () => {
     const node = leaderWithSnapshot();
     node.progress(2n).becomeSnapshot(11);
     node.raw.reportSnapshot(2n, 'finish');
@@ -182,14 +182,14 @@ describe('the outcome at the leader', () => {
     });
   });
 
-  it('a report outside of that state says nothing', () => {
+  it('a report about a member in another state is ignored', () => {
     const node = leaderWithSnapshot();
     node.progress(2n).becomeReplicate();
     node.raw.reportSnapshot(2n, 'failure');
     expect(node.progress(2n).state).toBe(ProgressState.Replicate);
   });
 
-  it('an acknowledgment that reaches the log ends it, whatever snapshot was on its way', () => {
+  it('an acknowledgment that reaches the log ends the state Snapshot, whichever snapshot was sent', () => {
     const node = leaderWithSnapshot();
     node.propose('x');
     taken(node);
@@ -205,14 +205,14 @@ describe('the outcome at the leader', () => {
 });
 
 describe('receiving', () => {
-  it('replaces log and membership; the answer waits until it is durable; applied moves with it', () => {
+  it('replaces log and membership, is answered once it is durable, and moves the applied index', () => {
     const node = new TestNode(storageOf({ entries: '1:1', voters: [1n, 2n] }));
     const snapshot = snapshotOf({ voters: [1n, 2n, 3n] });
     node.step({ type: MessageType.Snap, from: 2n, term: 11, snapshot });
     const { log, tracker } = node.raft;
     expect([log.lastIndex(), log.term(11), log.committed, log.applied]).toEqual([11, 11, 11, 0]);
     expect(tracker.config.incoming).toEqual([1n, 2n, 3n]);
-    // Every progress begins anew, at the end of the log, not behind it.
+    // The progress of each member starts at the last entry of the log.
     expect(tracker.members.map(({ match, next }) => [match, next])).toEqual([
       [0, 11],
       [0, 11],
@@ -243,7 +243,7 @@ describe('receiving', () => {
     },
   );
 
-  it('a learner is promoted by one, and a voter demoted', () => {
+  it('a snapshot can promote a learner and demote a voter', () => {
     const changes: readonly (readonly [Partial<ConfState>, Partial<ConfState>])[] = [
       [{ voters: [2n], learners: [1n] }, { voters: [1n, 2n] }],
       [{ voters: [1n, 2n] }, { voters: [2n], learners: [1n] }],
@@ -256,7 +256,7 @@ describe('receiving', () => {
     }
   });
 
-  it('at or below the commit index it is ignored, and answered with that', () => {
+  it('a snapshot at or below the commit index is ignored, and answered with the commit index', () => {
     const node = new TestNode(storageOf({ entries: '1:1,1', hardState: { term: 1, commit: 2 } }));
     node.step({
       type: MessageType.Snap,
@@ -268,7 +268,7 @@ describe('receiving', () => {
     expect(node.log).toBe('1:1,1');
   });
 
-  it('an entry that the log has: the commit index moves there, and the log stays', () => {
+  it('a snapshot that ends with an entry of the log raises the commit index and keeps the log', () => {
     const node = new TestNode(storageOf({ entries: '1:1,1,1', hardState: { term: 1, commit: 1 } }));
     node.step({
       type: MessageType.Snap,
@@ -280,7 +280,7 @@ describe('receiving', () => {
     expect(node.settle()).toMatchObject([{ type: MessageType.AppResp, index: 2 }]);
   });
 
-  it('one that does not name this node is ignored', () => {
+  it('a snapshot whose membership does not name this node is ignored', () => {
     const node = new TestNode(storageOf());
     node.step({
       type: MessageType.Snap,
@@ -294,7 +294,7 @@ describe('receiving', () => {
     ]);
   });
 
-  it('a candidate that gets one follows its sender', () => {
+  it('a candidate that gets a snapshot follows its sender', () => {
     const node = new TestNode(storageOf());
     node.raw.campaign();
     node.step({
@@ -310,7 +310,7 @@ describe('receiving', () => {
     ]);
   });
 
-  it('a membership that contradicts itself stops the node', () => {
+  it('a membership with a broken invariant stops the node', () => {
     const node = new TestNode(storageOf());
     const snapshot = snapshotOf({ voters: [1n, 2n], learners: [2n] });
     expect(() => node.step({ type: MessageType.Snap, from: 2n, term: 1, snapshot })).toThrow(
@@ -318,7 +318,7 @@ describe('receiving', () => {
     );
   });
 
-  it('a report of the apply thread about entries below it comes late, and changes nothing', () => {
+  it('a late report of the apply thread about entries below the snapshot changes nothing', () => {
     const node = new TestNode(
       storageOf({ entries: '1:1,1', hardState: { term: 1, commit: 2 }, voters: [1n, 2n] }),
       { asyncStorageWrites: true },
@@ -340,7 +340,7 @@ describe('receiving', () => {
     ]);
   });
 
-  it('two in a row: the report about the first does not end the second', () => {
+  it('the report about a first snapshot does not complete a second one', () => {
     const node = new TestNode(storageOf(), { asyncStorageWrites: true });
     node.step({
       type: MessageType.Snap,

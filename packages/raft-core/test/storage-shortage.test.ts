@@ -1,6 +1,6 @@
 /**
- * A storage that cannot read at the moment: nothing is wrong with the log, and the core asks again
- * later.
+ * A storage that cannot read at the moment (`WAL_TRY_AGAIN`). Its log is intact, and the core tries
+ * again later.
  */
 import { describe, expect, it } from 'vitest';
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
@@ -47,7 +47,7 @@ function nodeOf(storage: MemoryStorage): RawNode {
   });
 }
 
-/** What the node wants done until it wants nothing, at most so many times. */
+/** Takes Readys until there are none, at most the given number of times. */
 function work(node: RawNode): ReturnType<RawNode['ready']>[] {
   const taken: ReturnType<RawNode['ready']>[] = [];
   while (node.hasReady() && taken.length < 20) taken.push(node.ready());
@@ -58,8 +58,8 @@ function ticks(node: RawNode, count: number): void {
   for (let tick = 0; tick < count; tick += 1) node.tick();
 }
 
-describe('a storage that is short of something', () => {
-  it('holds committed entries back until the next tick, and nothing else', () => {
+describe('a storage that cannot read at the moment', () => {
+  it('holds back committed entries, and only them, until the next tick', () => {
     const storage = storageOf('2:1,1,1');
     const node = nodeOf(storage);
     storage.isShort = true;
@@ -74,7 +74,7 @@ describe('a storage that is short of something', () => {
     expect(applied.map(({ index }) => index)).toEqual([2, 3, 4]);
   });
 
-  it('lets a leader go on: the member that needs the entries is asked again after its next answer', () => {
+  it('does not stop a leader, which sends the entries after the next heartbeat response', () => {
     const storage = storageOf('2:1,1,1');
     const node = nodeOf(storage);
     node.campaign();
@@ -111,7 +111,7 @@ describe('a storage that is short of something', () => {
       (node: RawNode): void =>
         node.step(newMessage({ type: MessageType.TimeoutNow, from: 2n, to: 1n, term: 1 })),
     ],
-  ])('puts off the campaign after %s, and does not end the node', (_, begin) => {
+  ])('delays the campaign after %s, and does not stop the node', (_, begin) => {
     const storage = storageOf('2:1,1,1');
     const node = nodeOf(storage);
     storage.isShort = true;
@@ -122,7 +122,7 @@ describe('a storage that is short of something', () => {
     expect(node.basicStatus()).toMatchObject({ raftState: StateType.Candidate, term: 2 });
   });
 
-  it('does not let a node campaign over a change of the membership that it cannot read', () => {
+  it('keeps a node from campaigning while it cannot read a membership change', () => {
     const storage = storageOf('2:1,1');
     const change = { type: EntryType.ConfChangeV2, data: undefined };
     storage.append([{ index: 4, term: 1, ...change }]);

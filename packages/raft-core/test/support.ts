@@ -1,4 +1,4 @@
-/** What tests build nodes, logs and networks with. Everything is deterministic; nothing waits. */
+/** The nodes, logs and networks of the tests. All of them are deterministic, and no test waits. */
 
 import {
   decodeConfChange,
@@ -22,10 +22,14 @@ import {
   type RaftConfig,
   type Ready,
 } from '../src/index.ts';
-import { RaftLog } from '../src/log.ts';
-import type { Raft } from '../src/raft.ts';
+import { step } from '../src/step.ts';
+import { RaftLog } from '../src/log/raft-log.ts';
+import type { RaftState } from '../src/state/raft-state.ts';
 
-/** `5:1,1,2` are entries from index 5 with terms 1, 1, 2; nothing is none. */
+/**
+ * Entries from a text: `5:1,1,2` are entries from index 5 on with terms 1, 1, 2; an empty text has
+ * none.
+ */
 export function entriesOf(text: string): Entry[] {
   if (text === '') return [];
   const [first, terms = ''] = text.split(':');
@@ -55,7 +59,7 @@ export interface StorageInit {
   readonly voters?: readonly bigint[];
   readonly confState?: Partial<ConfState>;
   readonly hardState?: Partial<HardState>;
-  /** The snapshot that the log begins behind; default index 0. */
+  /** The index of the snapshot that the log follows. Default 0. */
   readonly index?: number;
   readonly term?: number;
 }
@@ -73,14 +77,14 @@ export function storageOf(init: StorageInit = {}): MemoryStorage {
   return storage;
 }
 
-/** A log of its own, for the rules about logs. */
+/** A log without a node. */
 export function logOf(init: StorageInit & { unstable?: string; bytesMax?: number } = {}): RaftLog {
   const log = new RaftLog(storageOf(init), init.bytesMax ?? Infinity, undefined);
   log.append(entriesOf(init.unstable ?? ''));
   return log;
 }
 
-/** A node with its storage and a state machine that keeps what it was given. */
+/** A node with its storage and a state machine that keeps all entries that were applied. */
 export class TestNode {
   readonly id: bigint;
   readonly storage: MemoryStorage;
@@ -111,8 +115,8 @@ export class TestNode {
     this.confState = storage.initialState().confState;
   }
 
-  /** The state machine of Raft itself, to look into. */
-  get raft(): Raft {
+  /** The state of the core. */
+  get raft(): RaftState {
     return this.raw.unsafeRaft;
   }
 
@@ -128,40 +132,41 @@ export class TestNode {
     return this.raft.log.committed;
   }
 
-  /** The whole log, durable or not. */
+  /** The whole log, including entries that are not durable. */
   get log(): string {
     const { log } = this.raft;
     return textOf(log.slice(log.firstIndex(), log.lastIndex() + 1, Infinity) ?? []);
   }
 
-  /** What was applied, without empty entries. */
+  /** The data of the applied entries, without empty entries. */
   get appliedTexts(): string[] {
     return this.applied.flatMap(({ type, data }) =>
       type === EntryType.Normal && data !== undefined ? [new TextDecoder().decode(data)] : [],
     );
   }
 
-  progress(id: bigint): NonNullable<ReturnType<Raft['tracker']['progress']['get']>> {
+  progress(id: bigint): NonNullable<ReturnType<RaftState['tracker']['progress']['get']>> {
     const progress = this.raft.tracker.progress.get(id);
     if (progress === undefined) throw new Error(`no progress for ${id}`);
     return progress;
   }
 
   propose(...texts: string[]): void {
-    this.raft.step(
+    step(
+      this.raft,
       newMessage({ type: MessageType.Prop, from: this.id, entries: texts.map(normal) }),
     );
   }
 
   step(fields: Partial<Message> & Pick<Message, 'type'>): void {
-    this.raft.step(newMessage({ to: this.id, ...fields }));
+    step(this.raft, newMessage({ to: this.id, ...fields }));
   }
 
   tick(count: number): void {
     for (let tick = 0; tick < count; tick += 1) this.raw.tick();
   }
 
-  /** Does what one Ready asks for; returns it. */
+  /** Does the work of one Ready, and returns it. */
   process(): Ready {
     const ready = this.raw.ready();
     if (ready.hardState !== undefined) this.storage.setHardState(ready.hardState);
@@ -186,7 +191,7 @@ export class TestNode {
     }
   }
 
-  /** Processes until nothing is left; returns what is to be sent to others. */
+  /** Does the work of all Readys, and returns the messages for other nodes. */
   settle(): Message[] {
     const sent: Message[] = [];
     while (this.raw.hasReady()) sent.push(...this.process().messages);
@@ -200,10 +205,10 @@ export function changeOf({ type, data }: Entry): ConfChange | ConfChangeV2 | und
   return undefined;
 }
 
-/** Nodes and messages between them, delivered in order, except where a test cuts a connection. */
+/** Nodes that exchange messages, delivered in order. A test can cut connections. */
 export class Network {
   readonly nodes: ReadonlyMap<bigint, TestNode>;
-  /** Returns false for messages that are lost. */
+  /** Returns false for a message that gets lost. */
   passes: (message: Message) => boolean = () => true;
 
   constructor(nodes: readonly TestNode[]) {
@@ -216,7 +221,7 @@ export class Network {
     return node;
   }
 
-  /** Lets everything run until nothing is left to do. */
+  /** Lets all nodes run until none has work or messages. */
   settle(): void {
     for (let round = 0; round < 10_000; round += 1) {
       const sent = [...this.nodes.values()].flatMap((node) => node.settle());
@@ -246,7 +251,7 @@ export class Network {
     this.settle();
   }
 
-  /** Nobody hears this node, and it hears nobody. */
+  /** Cuts these nodes off: no message reaches or leaves them. */
   isolate(...ids: bigint[]): void {
     this.passes = ({ from, to }) => !ids.includes(from) && !ids.includes(to);
   }
@@ -256,7 +261,7 @@ export class Network {
   }
 }
 
-/** A cluster of these voters whose logs begin empty, with term 0. */
+/** A cluster of `count` nodes with empty logs, in term 0. */
 export function clusterOf(
   count: number,
   config: Partial<RaftConfig> = {},
@@ -277,7 +282,7 @@ export function clusterOf(
   );
 }
 
-/** A node alone that has become leader: its peers are played by the test. */
+/** A single node that was elected leader. The test plays the other members. */
 export function leaderOf(
   storage: MemoryStorage,
   config: Partial<RaftConfig> = {},
@@ -295,14 +300,14 @@ export function leaderOf(
   return node;
 }
 
-/** The messages that a node has to send at once, taken out. */
+/** Removes and returns the messages of a node that may be sent at once. */
 export function taken(node: TestNode, type?: MessageType): Message[] {
   const { messages } = node.raft;
   node.raft.messages = [];
   return type === undefined ? messages : messages.filter((message) => message.type === type);
 }
 
-/** The answers of a node that wait for its storage, taken out. */
+/** Removes and returns the answers of a node that wait for its storage. */
 export function answers(node: TestNode): Message[] {
   const { messagesAfterAppend } = node.raft;
   node.raft.messagesAfterAppend = [];
@@ -318,7 +323,7 @@ export function codeOf(call: () => unknown): unknown {
   return undefined;
 }
 
-/** The element at a position, which must be there. */
+/** Returns the element at a position; throws when there is none. */
 export function at<T>(list: readonly T[], position: number): T {
   const element = list.at(position);
   if (element === undefined) throw new Error(`there is no element ${position}`);

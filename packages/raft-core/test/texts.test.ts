@@ -1,4 +1,4 @@
-/** Texts, status as JSON, log lines and trace events: what tools and people read. */
+/** The texts for tools and people: descriptions, status as JSON, log lines and trace events. */
 
 import {
   ConfChangeType,
@@ -16,11 +16,13 @@ import {
   describeMessage,
   describeOperations,
   describeReady,
+  quote,
+  statusJson,
+} from '../src/describe/index.ts';
+import {
   localAppendThread,
   localApplyThread,
-  quote,
   RawNode,
-  statusJson,
   StateType,
   type RaftConfig,
   type TraceEvent,
@@ -96,17 +98,17 @@ describe('messages, entries and memberships', () => {
     expect(describeEntry({ index: 5, term: 1, type, data: Uint8Array.from(data) })).toBe(text);
   });
 
-  it('what does not decode is described by the error', () => {
+  it('data that cannot be decoded is described by the error', () => {
     const entry = { index: 5, term: 1, type: EntryType.ConfChange, data: Uint8Array.of(0xff) };
     expect(describeEntry(entry)).toMatch(/^1\/5 EntryConfChange ConfChange at byte 0/);
   });
 
-  it('an operation of a type that does not exist has the id of its node', () => {
+  it('an operation of an unknown type has the id of its node', () => {
     const change = { type: ConfChangeType.AddNode, nodeId: 10n, ...JSON.parse('{"type":9}') };
     expect(describeOperations([change])).toBe('unknown10');
   });
 
-  it('a change, in one line', () => {
+  it('a membership change in one line', () => {
     expect(describeConfChange({ id: 1n, type: 3, nodeId: 255n, context: bytesOf('c') })).toBe(
       'transition:ConfChangeTransitionAuto changes:{type:ConfChangeAddLearnerNode node_id:255} context:"c"',
     );
@@ -141,7 +143,7 @@ it('the status as JSON has ids in hexadecimal and members ascending', () => {
 });
 
 describe('log lines', () => {
-  it('are not formatted for a logger that does not ask for them', () => {
+  it('are not formatted for a logger that does not call them', () => {
     let asked = 0;
     const levels = new Set<string>();
     const node = new TestNode(storageOf(), {
@@ -177,23 +179,23 @@ describe('log lines', () => {
   const snap = (node: TestNode, snapshot: Snapshot): void =>
     node.step({ type: MessageType.Snap, from: 2n, term: 1, snapshot });
 
-  // Each is the end of what the call logs; ids are hexadecimal.
+  // Each line is the last one that the call logs. Ids are hexadecimal.
   it.each<[string, () => TestNode, (node: TestNode) => void, string]>([
     [
-      'a snapshot that the log has',
+      'a snapshot whose last entry the log has',
       () => followerOf(committed),
       (node) => snap(node, snapshotOf(2, 1)),
       'INFO a [commit: 1, lastindex: 2, lastterm: 1] fast-forwarded commit to snapshot [index: 2, term: 1]\n' +
         'INFO a [commit: 2] ignored snapshot [index: 2, term: 1]',
     ],
     [
-      'a snapshot that is old',
+      'an old snapshot',
       () => followerOf(committed),
       (node) => snap(node, snapshotOf(1, 1)),
       'INFO a [commit: 1] ignored snapshot [index: 1, term: 1]',
     ],
     [
-      'a snapshot for others',
+      'a snapshot whose membership does not name the node',
       () => new TestNode(storageOf(), { id: 3n }),
       (node) => snap(node, snapshotOf(5, 1)),
       'WARN 3 attempted to restore snapshot but it is not in the ConfState Voters:[2 10] VotersOutgoing:[] ' +
@@ -201,7 +203,7 @@ describe('log lines', () => {
         'INFO 3 [commit: 0] ignored snapshot [index: 5, term: 1]',
     ],
     [
-      'a snapshot that arrived',
+      'a snapshot that has arrived',
       () => {
         const node = leading();
         node.progress(2n).becomeSnapshot(4);
@@ -211,7 +213,7 @@ describe('log lines', () => {
       'DEBUG a snapshot succeeded, resumed sending replication messages to 2 [StateProbe match=0 next=5 inactive]',
     ],
     [
-      'a snapshot that did not',
+      'a snapshot that has not arrived',
       () => {
         const node = leading();
         node.progress(2n).becomeSnapshot(4);
@@ -221,7 +223,7 @@ describe('log lines', () => {
       'DEBUG a snapshot failed, resumed sending replication messages to 2 [StateProbe match=0 next=1 inactive]',
     ],
     [
-      'an answer to a read that is none',
+      'an answer to a read without an entry',
       () => followerOf({ hardState: { term: 1 } }),
       (node) => node.step({ type: MessageType.ReadIndexResp, from: 2n, term: 1 }),
       'ERROR a invalid format of MsgReadIndexResp from 2, entries count: 0',
@@ -239,7 +241,7 @@ describe('log lines', () => {
       'INFO a no leader at term 1; dropping index reading msg',
     ],
     [
-      'a proposal that is not passed on',
+      'a proposal that is not forwarded',
       () => followerOf({ hardState: { term: 1 } }, { disableProposalForwarding: true }),
       (node) => {
         node.step({ type: MessageType.Heartbeat, from: 2n, term: 1 });
@@ -248,7 +250,7 @@ describe('log lines', () => {
       'INFO a not forwarding to leader 2 at term 1; dropping proposal',
     ],
     [
-      'an order to campaign at a candidate',
+      'MsgTimeoutNow at a candidate',
       () => followerOf({}),
       (node) => {
         node.raw.campaign();
@@ -257,7 +259,7 @@ describe('log lines', () => {
       'DEBUG a [term 1 state StateCandidate] ignored MsgTimeoutNow from 2',
     ],
     [
-      'a campaign with a change that is not applied',
+      'a campaign with an unapplied membership change',
       () => followerOf({ hardState: { term: 1 } }),
       (node) => {
         const entries = [{ index: 1, term: 1, type: EntryType.ConfChangeV2 }];
@@ -273,7 +275,7 @@ describe('log lines', () => {
       'DEBUG a ignoring MsgHup because already leader',
     ],
     [
-      'a joint state that cannot be left yet',
+      'a joint membership that cannot be left yet',
       () => leading(),
       (node) => {
         node.step({ type: MessageType.AppResp, from: 2n, term: 1, index: 1 });
@@ -289,7 +291,7 @@ describe('log lines', () => {
         'voters=(2 a)&&(2 a) autoleave: raft proposal dropped',
     ],
     [
-      'a report about somebody unknown',
+      'a report about an unknown node',
       () => leading(),
       (node) => node.raw.reportUnreachable(11n),
       'DEBUG a no progress available for b',
@@ -300,7 +302,7 @@ describe('log lines', () => {
     expect(node.lines.slice(-expected.split('\n').length).join('\n')).toBe(expected);
   });
 
-  it('without a logger everything works', () => {
+  it('a node works without a logger', () => {
     const raw = new RawNode({
       id: 1n,
       storage: storageOf(),
@@ -314,7 +316,7 @@ describe('log lines', () => {
   });
 });
 
-it('trace events follow an election and a proposal; pre-votes and proposals are no part of the model', () => {
+it('trace events record an election and a membership change, but no pre-votes and proposals', () => {
   const events: TraceEvent[] = [];
   const network = clusterOf(3, { preVote: true, trace: (event) => events.push(event) });
   network.campaign(1n);
@@ -351,7 +353,7 @@ it('trace events follow an election and a proposal; pre-votes and proposals are 
   const changed = events.findLast(({ name }) => name === 'ApplyConfChange');
   const proposed = events.filter(({ name }) => name === 'ChangeConf').map(({ prop }) => prop);
   expect(proposed).toEqual([{ cc: { changes: [{ nid: '4', action: 'AddLearner' }] } }]);
-  // One that changes nobody is none.
+  // A change without operations has no event.
   network.node(1n).raw.proposeConfChange({ id: 0n, type: 2, nodeId: 4n });
   expect(events.filter(({ name }) => name === 'ChangeConf').length).toBe(1);
   expect(changed?.prop).toEqual({ cc: { newconf: ['1', '2', '3', '4'] } });

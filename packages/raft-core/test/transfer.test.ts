@@ -1,4 +1,4 @@
-/** Leadership transfer and forgetting the leader: docs/raft-behaviour.md, section 13. */
+/** Leadership transfer: etcd-io/raft `raft.go`; Raft thesis, section 3.10. */
 
 import { ConfChangeTransition, ConfChangeType, MessageType } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -28,7 +28,7 @@ function ledCluster(config: Parameters<typeof clusterOf>[1] = {}): Network {
 
 describe('leadership transfer', () => {
   it.each([{}, { checkQuorum: true }, { checkQuorum: true, preVote: true }])(
-    'to a node that is up to date, in spite of its lease: %j',
+    'to an up-to-date node, despite its lease: %j',
     (config) => {
       const network = ledCluster(config);
       network.node(1n).raw.transferLeader(2n);
@@ -40,7 +40,7 @@ describe('leadership transfer', () => {
     },
   );
 
-  it('the target campaigns at once and never asks for pre-votes; its requests say why', () => {
+  it('the target campaigns at once, never asks for pre-votes, and marks its requests', () => {
     const node = new TestNode(storageOf({ hardState: { term: 1 } }), { preVote: true });
     node.step({ type: MessageType.TimeoutNow, from: 2n, term: 1 });
     expect([node.state, node.term]).toEqual([StateType.Candidate, 2]);
@@ -48,13 +48,13 @@ describe('leadership transfer', () => {
       expect(type).toBe(MessageType.Vote);
       expect(new TextDecoder().decode(context)).toBe('CampaignTransfer');
     }
-    // An ordinary campaign does not say so.
+    // The requests of an ordinary campaign do not have that context.
     const ordinary = new TestNode(storageOf());
     ordinary.raw.campaign();
     expect(taken(ordinary).map(({ context }) => context)).toEqual([undefined, undefined]);
   });
 
-  it('is asked for at a follower, and by the target itself', () => {
+  it('can be requested at a follower, and by the target itself', () => {
     for (const asked of [2n, 3n]) {
       const network = ledCluster();
       network.node(asked).raw.transferLeader(2n);
@@ -63,14 +63,14 @@ describe('leadership transfer', () => {
     }
   });
 
-  it('a candidate ignores the order to campaign', () => {
+  it('a candidate ignores MsgTimeoutNow', () => {
     const node = new TestNode(storageOf());
     node.raw.campaign();
     node.step({ type: MessageType.TimeoutNow, from: 2n, term: 1 });
     expect(node.term).toBe(1);
   });
 
-  it('to a slow follower: it is brought up to date first', () => {
+  it('to a slow follower: it first gets the entries that it lacks', () => {
     const network = ledCluster();
     network.isolate(3n);
     network.propose(1n, 'x');
@@ -79,7 +79,7 @@ describe('leadership transfer', () => {
     leader.raw.transferLeader(3n);
     expect(leader.progress(3n).match).toBe(1);
     network.settle();
-    // The append that was lost has to be noticed.
+    // The leader must notice the lost append.
     leader.tick(1);
     network.settle();
     expect(leadersOf(network)).toEqual([3n]);
@@ -103,14 +103,14 @@ describe('leadership transfer', () => {
     expect(network.node(3n).storage.firstIndex()).toBe(4);
   });
 
-  it('to itself, to somebody unknown, and to a learner: nothing happens', () => {
+  it('to itself, to an unknown node, and to a learner: the request is ignored', () => {
     const node = leaderOf(storageOf({ confState: { voters: [1n, 2n], learners: [3n] } }));
     taken(node);
     for (const id of [1n, 9n, 3n]) node.raw.transferLeader(id);
     expect([node.raft.leadTransferee, node.state, taken(node)]).toEqual([0n, StateType.Leader, []]);
   });
 
-  it('proposals are refused while it runs, with the reason', () => {
+  it('proposals are dropped during a transfer, with the reason', () => {
     const network = ledCluster();
     network.isolate(3n);
     const leader = network.node(1n);
@@ -126,7 +126,7 @@ describe('leadership transfer', () => {
     expect(leader.raft.log.lastIndex()).toBe(before);
   });
 
-  it('ends after an election timeout, which begins with it', () => {
+  it('ends after an election timeout from its start', () => {
     const network = ledCluster();
     network.isolate(3n);
     const leader = network.node(1n);
@@ -139,7 +139,7 @@ describe('leadership transfer', () => {
     expect(leader.raw.propose(bytesOf('x'))).toEqual({ index: 2, term: 1 });
   });
 
-  it('ends when a message of a higher term comes', () => {
+  it('ends with a message of a higher term', () => {
     const network = ledCluster();
     network.isolate(3n);
     const leader = network.node(1n);
@@ -149,7 +149,7 @@ describe('leadership transfer', () => {
   });
 
   it.each([ConfChangeType.RemoveNode, ConfChangeType.AddLearnerNode])(
-    'ends when the target is removed or demoted (change %i), not while it still votes in a joint state',
+    'ends when the target is removed or demoted (change %i), but not while it votes in a joint membership',
     (type) => {
       const node = leaderOf(storageOf());
       node.settle();
@@ -165,17 +165,17 @@ describe('leadership transfer', () => {
     },
   );
 
-  it('a second transfer to another node takes the place of the first; to the same it is ignored', () => {
+  it('a second transfer to another node replaces the first, and one to the same node is ignored', () => {
     const node = leaderOf(storageOf());
     node.settle();
     node.raw.transferLeader(3n);
     node.tick(4);
     node.raw.transferLeader(3n);
-    // The first one keeps its time.
+    // The first transfer keeps its timeout.
     expect([node.raft.leadTransferee, node.raft.electionElapsed]).toEqual([3n, 4]);
     node.raw.transferLeader(2n);
     expect([node.raft.leadTransferee, node.raft.electionElapsed]).toEqual([2n, 0]);
-    // To itself: the running one is given up.
+    // A transfer to the leader itself aborts the one under way.
     node.raw.transferLeader(1n);
     expect(node.raft.leadTransferee).toBe(0n);
   });
@@ -186,7 +186,7 @@ describe('leadership transfer', () => {
     expect(taken(node)).toEqual([]);
   });
 
-  it('a follower passes a request on without the term it came with, as a copy', () => {
+  it('a follower forwards a copy of the request without its term', () => {
     const node = new TestNode(storageOf({ hardState: { term: 3 } }));
     node.step({ type: MessageType.Heartbeat, from: 2n, term: 3 });
     taken(node);
@@ -198,7 +198,7 @@ describe('leadership transfer', () => {
 });
 
 describe('forgetting the leader', () => {
-  it('leaves term and timers, and lets a follower vote in a pre-election at once', () => {
+  it('keeps term and timers, and lets a follower grant a pre-vote at once', () => {
     const network = ledCluster({ checkQuorum: true, preVote: true });
     const node = network.node(2n);
     node.tick(3);
@@ -209,7 +209,7 @@ describe('forgetting the leader', () => {
     expect(network.node(3n).state).toBe(StateType.Leader);
   });
 
-  it('the next message of the leader makes it known again', () => {
+  it('lasts until the next message of the leader', () => {
     const network = ledCluster();
     network.node(2n).raw.forgetLeader();
     network.node(1n).tick(1);
@@ -217,7 +217,7 @@ describe('forgetting the leader', () => {
     expect(network.node(2n).raft.lead).toBe(1n);
   });
 
-  it('not with lease-based reads: the lease of the leader counts on it', () => {
+  it('is ignored with lease-based reads, which rely on the lease', () => {
     const network = ledCluster({ checkQuorum: true, readOnlyOption: ReadOnlyOption.LeaseBased });
     const node = network.node(2n);
     node.raw.forgetLeader();
@@ -225,7 +225,7 @@ describe('forgetting the leader', () => {
     expect(node.lines.at(-1)).toBe('ERROR ignoring MsgForgetLeader due to ReadOnlyLeaseBased');
   });
 
-  it('means nothing to leaders and candidates', () => {
+  it('has no effect on leaders and candidates', () => {
     const network = ledCluster();
     network.node(1n).raw.forgetLeader();
     expect([network.node(1n).raft.lead, network.node(1n).state]).toEqual([1n, StateType.Leader]);

@@ -1,11 +1,14 @@
-/** The unstable log: all rules of docs/raft-behaviour.md, section 5.5. */
+/**
+ * The rules of the unstable log. The cases are those of etcd-io/raft `log_unstable_test.go`, and
+ * more.
+ */
 
 import { emptyConfState, type Snapshot } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
-import { Unstable } from '../src/unstable.ts';
+import { Unstable } from '../src/log/unstable.ts';
 import { entriesOf, textOf } from './support.ts';
 
-/** Entries from an offset, handed out up to `inProgress`. */
+/** An unstable log from `offset` on whose entries below `inProgress` are handed out. */
 function unstableOf(entries: string, offset: number, inProgress = offset): Unstable {
   const unstable = new Unstable(offset, undefined);
   const all = entriesOf(entries);
@@ -41,7 +44,7 @@ describe('append', () => {
     expect(stateOf(unstable)).toEqual(after);
   });
 
-  it('never changes what was handed out', () => {
+  it('never changes arrays that were handed out', () => {
     const unstable = unstableOf('5:1,1,1', 5);
     const handedOut = unstable.nextEntries();
     const slice = unstable.slice(5, 8);
@@ -51,7 +54,7 @@ describe('append', () => {
   });
 });
 
-it('a gap stops the node instead of putting entries at the wrong indexes', () => {
+it('a gap stops the node instead of putting entries at wrong indexes', () => {
   const unstable = unstableOf('5:1,1', 5);
   expect(() => unstable.truncateAndAppend(entriesOf('8:1'))).toThrow(
     expect.objectContaining({
@@ -63,13 +66,13 @@ it('a gap stops the node instead of putting entries at the wrong indexes', () =>
 });
 
 describe('first index, last index, term', () => {
-  it('without a snapshot nothing is known of the first index', () => {
+  it('the first index is not known without a snapshot', () => {
     expect(unstableOf('5:1', 5).firstIndex()).toBeUndefined();
     expect(unstableOf('', 5).lastIndex()).toBeUndefined();
     expect(unstableOf('5:1,2', 5).lastIndex()).toBe(6);
   });
 
-  it('with a snapshot it begins behind that, and its term is known', () => {
+  it('the first index follows the snapshot, whose term is known', () => {
     const unstable = unstableOf('9:9', 9);
     unstable.restore(snapshotOf(4, 1));
     expect([unstable.firstIndex(), unstable.lastIndex(), unstable.offset]).toEqual([5, 4, 5]);
@@ -79,7 +82,7 @@ describe('first index, last index, term', () => {
   });
 });
 
-describe('what is next, and what is in progress', () => {
+describe('entries and snapshots that are next and in progress', () => {
   it('entries are handed out once', () => {
     const unstable = unstableOf('5:1,1', 5);
     expect(textOf(unstable.nextEntries())).toBe('5:1,1');
@@ -90,7 +93,7 @@ describe('what is next, and what is in progress', () => {
     expect([unstable.offset, unstable.offsetInProgress]).toEqual([5, 7]);
   });
 
-  it('a snapshot too, and it stays known until it is durable', () => {
+  it('a snapshot is handed out once, and stays known until it is durable', () => {
     const unstable = unstableOf('', 5);
     unstable.restore(snapshotOf(7, 2));
     expect(unstable.nextSnapshot()).toEqual(snapshotOf(7, 2));
@@ -101,13 +104,13 @@ describe('what is next, and what is in progress', () => {
     expect(unstable.snapshot).toEqual(snapshotOf(7, 2));
     unstable.stableSnapshotTo(7);
     expect(unstable.snapshot).toBeUndefined();
-    // The next one is handed out again.
+    // The next snapshot is handed out as well.
     unstable.restore(snapshotOf(9, 2));
     expect(unstable.nextSnapshot()).toEqual(snapshotOf(9, 2));
   });
 });
 
-it('a snapshot that replaces one in progress is handed out, too', () => {
+it('a snapshot that replaces one in progress is handed out', () => {
   const unstable = unstableOf('', 5);
   unstable.restore(snapshotOf(7, 2));
   unstable.acceptInProgress();
@@ -115,7 +118,7 @@ it('a snapshot that replaces one in progress is handed out, too', () => {
   expect(unstable.nextSnapshot()).toEqual(snapshotOf(9, 2));
 });
 
-describe('durable up to (index, term)', () => {
+describe('stableTo', () => {
   it.each([
     // entries, offset, in progress; term, index → offset, in progress, entries
     ['', 5, 5, 1, 5, 5, 5, ''],
@@ -135,7 +138,7 @@ describe('durable up to (index, term)', () => {
     },
   );
 
-  it('a report about the snapshot itself leaves the entries alone', () => {
+  it('a report about the snapshot does not change the entries', () => {
     const unstable = unstableOf('', 5);
     unstable.restore(snapshotOf(4, 1));
     unstable.truncateAndAppend(entriesOf('5:1'));
@@ -146,7 +149,7 @@ describe('durable up to (index, term)', () => {
   });
 });
 
-it('a slice outside of it stops the node', () => {
+it('a slice outside the unstable entries stops the node', () => {
   const unstable = unstableOf('5:1,1', 5);
   expect(() => unstable.slice(4, 5)).toThrow('unstable.slice[4,5) out of bound [5,7]');
   expect(() => unstable.slice(6, 8)).toThrow('unstable.slice[6,8) out of bound [5,7]');

@@ -1,6 +1,6 @@
 /**
- * Calls of our own for a node that cannot do its work: stepping down, holding campaigns back,
- * doubting the members.
+ * The calls for a node that cannot do its work, which etcd's raft does not have: `stepDown`,
+ * `withholdCampaigns` and `doubtMembers`.
  */
 
 import { MessageType } from '@babuza/raftpb';
@@ -16,7 +16,7 @@ function ledCluster(): Network {
   return network;
 }
 
-describe('stepping down', () => {
+describe('stepDown', () => {
   it('makes a leader a follower of its own term, without a leader, and keeps its vote', () => {
     const { raw, raft } = ledCluster().node(1n);
     raw.stepDown();
@@ -29,7 +29,7 @@ describe('stepping down', () => {
     expect(raft.electionElapsed).toBe(0);
   });
 
-  it('needs nothing durable, and sends nothing', () => {
+  it('writes nothing and sends nothing', () => {
     const network = ledCluster();
     const { raw } = network.node(1n);
     raw.stepDown();
@@ -37,7 +37,7 @@ describe('stepping down', () => {
     expect([hardState, messages, mustSync]).toEqual([undefined, [], false]);
   });
 
-  it('lets the others elect a leader when their election timeout has passed', () => {
+  it('lets the others elect a leader after their election timeout', () => {
     const network = ledCluster();
     network.node(1n).raw.stepDown();
     network.settle();
@@ -47,7 +47,7 @@ describe('stepping down', () => {
     expect([network.node(2n).state, network.node(2n).term]).toEqual([StateType.Leader, 2]);
   });
 
-  it('means nothing to followers and candidates', () => {
+  it('has no effect on followers and candidates', () => {
     const network = ledCluster();
     network.node(2n).raw.stepDown();
     expect(network.node(2n).raft.lead).toBe(1n);
@@ -58,7 +58,7 @@ describe('stepping down', () => {
   });
 });
 
-describe('holding campaigns back', () => {
+describe('withholdCampaigns', () => {
   it('keeps a follower from campaigning, and it forgets its leader after an election timeout', () => {
     const { raw, raft } = ledCluster().node(2n);
     raw.withholdCampaigns(true);
@@ -99,8 +99,8 @@ describe('holding campaigns back', () => {
   });
 });
 
-describe('doubting the members', () => {
-  it('counts nobody as active until it answers a heartbeat that leaves at once', () => {
+describe('doubtMembers', () => {
+  it('marks all members as inactive until they answer a heartbeat that is sent at once', () => {
     const network = ledCluster();
     const leader = network.node(1n);
     leader.tick(3);
@@ -117,7 +117,7 @@ describe('doubting the members', () => {
     expect([2n, 3n].map((id) => leader.progress(id).recentActive)).toEqual([true, true]);
   });
 
-  it('makes a leader whom nobody answers step down after an election timeout', () => {
+  it('makes a leader without answers step down after an election timeout', () => {
     const network = ledCluster();
     network.isolate(1n);
     const leader = network.node(1n);
@@ -129,7 +129,7 @@ describe('doubting the members', () => {
     expect(leader.state).toBe(StateType.Follower);
   });
 
-  it('means nothing to a follower', () => {
+  it('has no effect on a follower', () => {
     const node = ledCluster().node(2n);
     node.tick(3);
     node.raw.doubtMembers();

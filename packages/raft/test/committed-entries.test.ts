@@ -36,6 +36,7 @@ let answer: (entries: readonly AppliedEntry[]) => unknown;
 let syncCommit: () => Promise<void>;
 let applyToCore: EntryParts<unknown, unknown>['applyToCore'];
 let changes: ConfChangeV2[];
+let unreadable: RaftError[];
 
 function newEntries(machineAppliedIndex = 0): CommittedEntries<unknown, unknown> {
   const stateMachine = {
@@ -60,6 +61,7 @@ function newEntries(machineAppliedIndex = 0): CommittedEntries<unknown, unknown>
     },
     onMembership: (operations) => log.push(`membership ${operations.length}`),
     onIdentity: ({ logIds }) => log.push(`identity of ${logIds?.size} logs`),
+    onUnreadable: (_, error) => void unreadable.push(error),
   });
 }
 
@@ -67,7 +69,7 @@ beforeEach(() => {
   state = new ReplicatedState(new PlainSessions());
   state.membership = firstMembership([{ id: 1n, address: 'address-1' }]);
   state.confState = { ...emptyConfState, voters: [1n] };
-  [log, changes, outcomes] = [[], [], new Map()];
+  [log, changes, unreadable, outcomes] = [[], [], [], new Map()];
   answer = (entries) => entries.map(({ data }) => bytesOf(`${textOf(data)}!`));
   syncCommit = async () => void log.push('commit is durable');
   applyToCore = () => ({ ...emptyConfState, voters: [1n, 2n] });
@@ -146,6 +148,26 @@ describe('an entry that the state covers', () => {
       [undefined, true],
       [bytesOf('b!'), false],
     ]);
+  });
+});
+
+describe('an entry that cannot be read', () => {
+  const garbage = bytesOf('\u0007 this is not an envelope');
+
+  it('counts as applied and is refused to its caller, also where no entry follows it', async () => {
+    await newEntries().apply([proposal(1, 'a'), entryOf(2, garbage)]);
+    expect(log).toEqual(['machine a', '1 at 1 of term 2', '2 at 2 of term 2']);
+    expect(outcomes.get(2)).toEqual({ kind: 'refused', error: unreadable[0] });
+    expect(unreadable).toMatchObject([{ code: 'RAFT_STATE_UNREADABLE' }]);
+  });
+
+  it('is reported with RAFT_STATE_UNREADABLE and its cause where its bytes are not a change', async () => {
+    await newEntries().apply([entryOf(1, garbage, EntryType.ConfChangeV2)]);
+    expect(unreadable).toMatchObject([{ code: 'RAFT_STATE_UNREADABLE', cause: expect.any(Error) }]);
+    expect(outcomes.get(1)).toMatchObject({
+      kind: 'refused',
+      error: { code: 'RAFT_CONF_CHANGE_REFUSED', cause: unreadable[0] },
+    });
   });
 });
 

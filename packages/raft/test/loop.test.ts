@@ -508,6 +508,15 @@ describe('a call', () => {
     expect(turns).toBe(2);
   });
 
+  it('whose turn comes after the end of the node does nothing', async () => {
+    let turns = 0;
+    beforeTurn = () => void (turns += 1);
+    loop.wake();
+    loop.stop();
+    await turn();
+    expect(turns).toBe(0);
+  });
+
   it('whose turn fails stops the node', async () => {
     const broken = new Error('it cannot');
     beforeTurn = () => {

@@ -244,6 +244,24 @@ describe('the promotion of a learner', () => {
   });
 });
 
+describe('the promotion of a learner in a log with one entry', () => {
+  it('is made where the learner has that entry', async () => {
+    progress.set(1n, { match: 1, recentActive: true });
+    progress.set(9n, { match: 1, recentActive: true });
+    noted(newChanges().change([promotion]));
+    await turns();
+    expect(proposed).toHaveLength(1);
+  });
+
+  it('is refused in figures where nothing is known of either log', async () => {
+    progress.delete(1n);
+    progress.delete(9n);
+    await expect(newChanges().change([promotion])).rejects.toThrow(
+      'learner 9 has the log up to 0, this leader up to 0; it may be promoted from 90 % on',
+    );
+  });
+});
+
 describe('the quorum after a change', () => {
   it('is that of the voters that have answered lately', async () => {
     progress.set(3n, { match: 100, recentActive: false });
@@ -333,6 +351,15 @@ describe('a change that needs joint consensus', () => {
     }
     return notes;
   }
+
+  it('ends with its entry where the core has reported no configuration', async () => {
+    const note = noted(newChanges().change([service('http')]));
+    await turns();
+    state.confState = undefined;
+    placed(changed);
+    await turns();
+    expect(note.end).toBe('done');
+  });
 
   it('ends when that was left, and not before', async () => {
     const changes = newChanges();

@@ -40,6 +40,14 @@ describe('callers who wait for the entry of an index and a term', () => {
     expect([ends.at(-1), waiters.count]).toEqual(['second applied', 0]);
   });
 
+  it('are not kept when they leave before their entry is reached', () => {
+    const ends: string[] = [];
+    const waiters = new ProposalWaiters<string>();
+    const leave = waiters.place(5, 2, noted(ends, 'first'));
+    leave();
+    expect([waiters.count, waiters.take(5, 2), ends]).toEqual([0, undefined, []]);
+  });
+
   it('are told when an entry of a newer term is reached before theirs', () => {
     const ends: string[] = [];
     const waiters = new ProposalWaiters<string>();

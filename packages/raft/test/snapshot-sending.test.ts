@@ -1,7 +1,7 @@
 /** Snapshots on their way to other members: what is held meanwhile, and what the core is told. */
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SnapshotManager } from '../src/index.ts';
+import type { LogFields, SnapshotManager } from '../src/index.ts';
 import type { SnapshotPlace } from '../src/snapshots/recorded-snapshots.ts';
 import type { SnapshotPauses } from '../src/snapshots/snapshot-pauses.ts';
 import { SnapshotSending } from '../src/snapshots/snapshot-sending.ts';
@@ -21,6 +21,7 @@ interface Transfer {
 let transfers: Transfer[];
 let taken: Waiter<SnapshotPlace>[];
 let told: string[];
+let warnings: [message: string, fields: LogFields | undefined][];
 let opened: number;
 /** From which byte on the files were read, each time. */
 let offsets: number[];
@@ -35,6 +36,7 @@ const confState = { ...emptyConfState, voters: [1n, 2n, 3n, 4n] };
 
 beforeEach(() => {
   [transfers, taken, told, offsets, opened, verified] = [[], [], [], [], 0, 0];
+  warnings = [];
   [isWhole, isReadable, isHeld] = [true, true, undefined];
   control = new AbortController();
   const manager = {
@@ -65,7 +67,12 @@ beforeEach(() => {
           transfers.push({ to, open, signal, end });
         }),
     } as never,
-    logger: undefined,
+    logger: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message, fields) => void warnings.push([message, fields]),
+      error: () => undefined,
+    },
     tell: (event) => {
       if (event.type === 'snapshot-sent') told.push(`${event.to} ${event.arrived}`);
     },
@@ -236,6 +243,18 @@ describe('a snapshot that cannot be read while it is sent', () => {
     taken[0]?.reject(new Error('full'));
     await ended;
     expect([held(), reports]).toEqual([[], [false]]);
+  });
+
+  it('and cannot be replaced either is reported in the log of the node', async () => {
+    isWhole = false;
+    const { ended } = await readAndFail();
+    const error = new Error('full');
+    taken[0]?.reject(error);
+    await ended;
+    expect(warnings.slice(1)).toEqual([
+      ['a damaged snapshot was not replaced', { index: 10, error }],
+    ]);
+    expect(told).toEqual(['2 pauses', '2 false']);
   });
 
   it('is not replaced while the node ends', async () => {

@@ -4,7 +4,7 @@
 import { emptyConfState, MessageType, newMessage, type SnapshotMetadata } from '@babuza/raftpb';
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { defaultBabuzaConfig, type SnapshotWriter } from '../src/index.ts';
+import { defaultBabuzaConfig, type RaftEvent, type SnapshotWriter } from '../src/index.ts';
 import { firstMembership } from '../src/membership/membership.ts';
 import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { Snapshots, type SnapshotParts } from '../src/snapshots/snapshots.ts';
@@ -198,6 +198,21 @@ describe('who asks for a snapshot', () => {
     const noted = take(newSnapshots());
     await runTasks();
     expect(noted.end).toBe('RAFT_BUSY');
+    expect([prepared, log, manager.list()]).toEqual([[], ['snapshot-failed'], []]);
+  });
+});
+
+describe('the report of a snapshot', () => {
+  it('says how long its making took', async () => {
+    const clock = new SimulatedClock();
+    await clock.advance(5000);
+    const events: RaftEvent[] = [];
+    save = () => clock.advance(70);
+    const snapshots = newSnapshots('disk', { clock, tell: (event) => void events.push(event) });
+    const taken = new Promise((resolve, reject) => snapshots.take({ resolve, reject }));
+    await runTasks();
+    await taken;
+    expect(events).toMatchObject([{ type: 'snapshot-taken', durationMs: 70 }]);
   });
 });
 
@@ -335,6 +350,17 @@ describe('the end of the node', () => {
     expect([take(snapshots).end, log]).toEqual(['RAFT_STOPPED', []]);
   });
 
+  it('begins no automatic snapshot, although one is due', async () => {
+    const warnings: string[] = [];
+    const ignore = (): void => undefined;
+    const warn = (message: string): void => void warnings.push(message);
+    const logger = { debug: ignore, info: ignore, warn, error: ignore };
+    const snapshots = newSnapshots('disk', { logger });
+    applied(100);
+    snapshots.stop();
+    expect([warnings, tasks]).toEqual([[], []]);
+  });
+
   it('waits for a machine that saves its state, and for nothing else', async () => {
     const gate = newGate();
     save = saving(gate);
@@ -376,6 +402,25 @@ describe('a snapshot of another member', () => {
     await snapshots.restoring({ metadata: at(20) })();
     expect(log).toEqual(['machine restored, applied 10']);
     expect([state.appliedIndex, snapshots.newest()?.index]).toEqual([20, 20]);
+  });
+
+  it('without a state of the machine leaves the machine as it is', async () => {
+    const node = new ReplicatedState(new PlainSessions());
+    await manager.create(at(20), (files) => files.writeFile('node.json', [node.encode()]));
+    await newSnapshots().restoring({ metadata: at(20) })();
+    expect([log, state.appliedIndex]).toEqual([[], 20]);
+  });
+
+  it('that the log relies on is not discarded, and another one is', async () => {
+    await store();
+    const removed: number[] = [];
+    manager.remove = async ({ index }) => void removed.push(index);
+    const snapshots = newSnapshots();
+    await snapshots.discard(at(20));
+    snapshots.installing(at(20));
+    await snapshots.discard(at(20));
+    await snapshots.discard(at(21));
+    expect(removed).toEqual([20, 21]);
   });
 
   it('that is being installed is the next one: none is made of the state that it replaces', async () => {

@@ -1,12 +1,13 @@
 /**
- * The protobuf codec of the Raft types, written by hand for the wire of etcd (proto2). Each message
- * has one file in `messages/` with the same four functions, on the small tools of `wire/`:
+ * The protobuf codec of the Raft types, written by hand for the bytes that etcd writes (proto2).
+ * Each message has a file in `messages/` with the same four functions, built on the functions of
+ * `wire/`:
  *
- * - `…EncodedSize`: checks the value and says how many bytes it takes; every encoder starts with
- *   it, so that a value that the wire cannot carry is refused before the first byte is written;
- * - `encode…` into bytes of its own, and `encode…Into` a target of the caller;
- * - `decode…`: absent fields are their default, fields come in any order, unknown ones are skipped,
- *   the last one wins, embedded messages are merged. The input is not trusted.
+ * - `…EncodedSize` checks the value and returns its size. Every encoder calls it first, so that a
+ *   value that the wire cannot carry is refused before the first byte is written.
+ * - `encode…` returns new bytes, and `encode…Into` writes into a target of the caller.
+ * - `decode…` reads untrusted bytes: absent fields have their default, fields come in any order,
+ *   unknown ones are skipped, the last one wins, and embedded messages are merged.
  *
  * A new message is one more such file and one more line here.
  */

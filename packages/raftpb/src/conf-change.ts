@@ -1,19 +1,17 @@
 /**
- * How a membership changes (package `raftpb`): `ConfChange` changes one member, `ConfChangeV2` any
- * number at once, by joint consensus where that is needed. Every `ConfChange` is equal to a
- * `ConfChangeV2`.
- *
- * Source: etcd-io/raft `raftpb/raft.proto` and `confchange.go`; docs/raft-behaviour.md, sections
- * 11.2 and 20.
+ * Changes of the membership: `ConfChange` changes one member, `ConfChangeV2` any number at once, by
+ * joint consensus where it is needed. Every `ConfChange` is equal to a `ConfChangeV2`. Source:
+ * etcd-io/raft `raftpb/raft.proto` and `raftpb/confchange.go`; joint consensus is section 4.3 of
+ * the Raft thesis.
  */
 
-/** What is done with one member, with the numbers of the wire format. */
+/** The operation on one member, with the numbers of the wire format. */
 export const ConfChangeType = {
   /** Add a voter, or promote a learner. */
   AddNode: 0,
   /** Remove a voter or learner. */
   RemoveNode: 1,
-  /** Nothing to Raft; the application may mean something by its context. */
+  /** Raft changes nothing. The application may use the context. */
   UpdateNode: 2,
   /** Add a learner, or demote a voter. */
   AddLearnerNode: 3,
@@ -33,7 +31,7 @@ export type ConfChangeTransition = (typeof ConfChangeTransition)[keyof typeof Co
 
 /** A change of one member: the data of an entry of type `ConfChange`. */
 export interface ConfChange {
-  /** Free for the application; Raft does not look at it. */
+  /** Free for the application. Raft does not read it. */
   readonly id: bigint;
   readonly type: ConfChangeType;
   readonly nodeId: bigint;
@@ -66,7 +64,9 @@ export function isConfChangeV2(change: ConfChange | ConfChangeV2): change is Con
   return 'changes' in change;
 }
 
-/** The change in the newer form; a `ConfChange` is one operation with transition `Auto`. */
+/**
+ * Converts a change to the newer form. A `ConfChange` becomes one operation with transition `Auto`.
+ */
 export function confChangeAsV2(change: ConfChange | ConfChangeV2): ConfChangeV2 {
   if (isConfChangeV2(change)) return change;
   const { type, nodeId, context } = change;
@@ -81,7 +81,7 @@ export function leavesJoint(change: ConfChangeV2): boolean {
 
 /**
  * Whether applying the change enters joint consensus, and if so, whether it is left automatically.
- * `undefined`: a simple change.
+ * `undefined` for a simple change.
  */
 export function entersJoint(change: ConfChangeV2): { readonly autoLeave: boolean } | undefined {
   if (change.transition === ConfChangeTransition.Auto && change.changes.length <= 1) {

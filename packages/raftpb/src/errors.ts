@@ -1,16 +1,16 @@
 /**
- * The two errors of the codec. Match them by `code`, which is API: two copies of this package in
- * one process have different classes. Messages are for people and may change.
+ * The two errors of the codec. Match them by `code`, which is API, because two copies of this
+ * package in one process have different classes. The messages are for people and may change.
  */
 
-/** Bytes that are not the message they should be. Nothing of them was believed. */
+/** The bytes are not a valid message of this type. */
 export class RaftpbDecodeError extends Error {
   override readonly name = 'RaftpbDecodeError';
-  /** Stable; never another value. */
+  /** Stable: this code never changes. */
   readonly code = 'RAFTPB_DECODE';
   /** The message or field that could not be read, for example `Entry.term`. */
   readonly what: string;
-  /** Where, in bytes from the start of the bytes given to the decoder. */
+  /** The offset in bytes from the start of the input. */
   readonly offset: number;
 
   constructor(what: string, offset: number, problem: string) {
@@ -20,10 +20,10 @@ export class RaftpbDecodeError extends Error {
   }
 }
 
-/** A value that the wire cannot carry unchanged. Nothing was written. */
+/** The value cannot be encoded exactly. Nothing was written. */
 export class RaftpbEncodeError extends Error {
   override readonly name = 'RaftpbEncodeError';
-  /** Stable; never another value. */
+  /** Stable: this code never changes. */
   readonly code = 'RAFTPB_ENCODE';
   /** The message or field that could not be written, for example `HardState.vote`. */
   readonly what: string;

@@ -1,9 +1,7 @@
 /**
- * What Raft nodes say to each other, and what a node and its own storage threads say (package
- * `raftpb`, `Message`). One shape serves all types, as on the wire; which fields a type uses is
- * said at its name.
- *
- * Source: etcd-io/raft `raftpb/raft.proto`; docs/raft-behaviour.md, section 20.
+ * The messages between Raft nodes, and between a node and its own storage threads
+ * (`raftpb.Message`). One interface serves all types, as on the wire; the name of each type says
+ * which fields it uses. Source: etcd-io/raft `raftpb/raft.proto` and `doc.go`.
  */
 
 import type { Entry, Snapshot } from './types.ts';
@@ -37,14 +35,14 @@ export const MessageType = {
   SnapStatus: 11,
   /** Local: the leader checks that a quorum is active. */
   CheckQuorum: 12,
-  /** Asks the leader to hand leadership to `from`. */
+  /** Asks the leader to transfer leadership to `from`. */
   TransferLeader: 13,
   /** The leader asks the receiver to campaign at once. */
   TimeoutNow: 14,
   /** Asks for an index to read at; the request is the data of the only entry. */
   ReadIndex: 15,
   ReadIndexResp: 16,
-  /** As `Vote`, but nothing changes by the answer: the first phase of a two-phase election. */
+  /** Like `Vote`, but the answer changes no state: the first phase of a two-phase election. */
   PreVote: 17,
   PreVoteResp: 18,
   /**
@@ -58,7 +56,7 @@ export const MessageType = {
   StorageApply: 21,
   /** Local, from the apply thread. */
   StorageApplyResp: 22,
-  /** A follower shall forget who its leader is, and so may vote for another. */
+  /** Makes a follower forget its leader, so that it may vote for another node. */
   ForgetLeader: 23,
 } as const;
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
@@ -67,41 +65,43 @@ export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 export const messageTypeMax = 23;
 
 /**
- * One message. Immutable once it was handed out or in; absent fields of the wire are their
+ * One message. It is immutable once it was passed on. Fields that are absent on the wire have their
  * defaults.
  */
 export interface Message {
   readonly type: MessageType;
-  /** The receiver; `0n` when it does not matter. */
+  /** The receiver. `0n` if there is no specific one. */
   readonly to: bigint;
   readonly from: bigint;
   /** The sender's term; 0 for local and forwarded messages, which have none. */
   readonly term: number;
-  /** The term of the entry at `index`; in a storage message that of the last entry of the log. */
+  /**
+   * The term of the entry at `index`. In a storage message: the term of the last entry of the log.
+   */
   readonly logTerm: number;
   readonly index: number;
   readonly entries: readonly Entry[];
   readonly commit: number;
   readonly snapshot?: Snapshot | undefined;
   readonly reject: boolean;
-  /** Where the rejecting follower's log may match. */
+  /** The index at which the log of the rejecting follower may match. */
   readonly rejectHint: number;
   readonly context?: Uint8Array | undefined;
   /** The vote of a hard state, in storage messages. */
   readonly vote: bigint;
-  /** What is to be delivered once the work of a storage message is done. */
+  /** The messages to deliver once the work of a storage message is done. */
   readonly responses: readonly Message[];
 }
 
-/** A message that is being made: set its fields, then hand it out and never touch it again. */
+/** A message under construction. Set its fields, then pass it on and never change it again. */
 export type MessageDraft = { -readonly [Field in keyof Message]: Message[Field] };
 
 const noEntries: readonly Entry[] = Object.freeze([]);
 const noResponses: readonly Message[] = Object.freeze([]);
 
 /**
- * A message with the defaults of the wire in every other field. Every message of this project is
- * made here, so that all have one shape in memory.
+ * A message with the defaults of the wire in every other field. All code of this project creates
+ * messages here, so that all have the same hidden class in V8.
  */
 export function draftMessage(
   type: MessageType,

@@ -1,11 +1,11 @@
 /**
- * The data types of etcd raft (package `raftpb`) that a log stores; what nodes say to each other is
- * in `message.ts`, how a membership changes in `conf-change.ts`. Ids are `bigint`, because real
- * etcd member ids use all 64 bits; terms and indexes are `number`, checked to be safe integers at
- * every boundary. All values are immutable once they were handed to a log, a core or a decoder's
- * caller.
+ * The data types of etcd raft (package `raftpb`) that a log stores. `message.ts` has the messages
+ * between nodes, `conf-change.ts` the changes of the membership. Ids are `bigint`, because etcd's
+ * member ids use all 64 bits. Terms and indexes are `number` and checked to be safe integers
+ * wherever they enter. A value is immutable once it was passed to a log or a core, or returned by a
+ * decoder.
  *
- * Source: etcd-io/raft `raftpb/raft.proto`; docs/raft-behaviour.md, section 20.
+ * Source: etcd-io/raft `raftpb/raft.proto`.
  */
 
 /** The kind of an entry, with the numbers of the wire format. */
@@ -33,7 +33,8 @@ export interface Entry {
 }
 
 /**
- * What a Raft node must not forget: Raft paper, figure 2, "persistent state", and the commit index.
+ * The durable state of a Raft node: "persistent state" in figure 2 of the Raft paper, and the
+ * commit index.
  */
 export interface HardState {
   /** The newest term this node has seen; 0 at first. */
@@ -57,23 +58,24 @@ export interface ConfState {
   readonly autoLeave: boolean;
 }
 
-/** Where a snapshot stands in the log: it holds the effect of all entries up to `index`. */
+/** The position of a snapshot in the log: it contains the effect of all entries up to `index`. */
 export interface SnapshotMetadata {
   readonly confState: ConfState;
   readonly index: number;
   readonly term: number;
 }
 
-/** A snapshot as Raft passes it around. */
+/** A snapshot as it is sent in Raft messages. */
 export interface Snapshot {
   /**
-   * Bytes of the application; in Babuza a manifest that names the files, never the state itself.
+   * Bytes of the application. In Babuza they are a manifest that names the files, never the state
+   * itself.
    */
   readonly data?: Uint8Array | undefined;
   readonly metadata: SnapshotMetadata;
 }
 
-/** The hard state of a node that has seen nothing. */
+/** The hard state of a new node. */
 export const emptyHardState: HardState = Object.freeze({ term: 0, vote: 0n, commit: 0 });
 
 /** A membership without members. */

@@ -1,8 +1,7 @@
 /**
- * The second door, `@babuza/raftpb/wire`: the small tools that the codecs of this package are made
- * of, for packages that have protobuf messages of their own beside the Raft types. Sizes are
- * checked first, written afterwards; the reader takes hostile bytes. Errors are those of this
- * package.
+ * The entry point `@babuza/raftpb/wire`: the functions that the codecs of this package are built
+ * from, for packages that have protobuf messages of their own. Sizes are checked first and written
+ * afterwards. The reader accepts untrusted bytes. Errors are those of this package.
  */
 export { Reader } from './wire/reader.ts';
 export {

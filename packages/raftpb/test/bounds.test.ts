@@ -1,4 +1,4 @@
-/** Numbers, lengths and buffers at the bounds that the code treats differently. */
+/** Numbers, lengths and buffers at the bounds where the code branches. */
 import { describe, expect, it } from 'vitest';
 import {
   decodeConfState,
@@ -43,7 +43,7 @@ describe('a number that is read as true or false', () => {
 });
 
 describe('an embedded message', () => {
-  /** The error of bytes that continue behind the end of the embedded message. */
+  /** The error for bytes that continue after the end of the embedded message. */
   function errorOf(decode: (input: Uint8Array) => unknown, hex: string): unknown {
     try {
       return decode(bytes(hex));
@@ -53,7 +53,7 @@ describe('an embedded message', () => {
   }
 
   it.each([
-    // The message behind each of them would be fine without it.
+    // The message after each of them is valid without it.
     ['data of two bytes in an entry of two', '3a 02 22 02 10 05', 'Entry.data'],
     ['data of two bytes in an entry of three', '3a 03 22 02 61 10 05', 'Entry.data'],
     ['an unknown field of four bytes', '3a 01 3d 10 05 18 06', 'Entry'],
@@ -73,7 +73,7 @@ describe('an embedded message', () => {
 });
 
 describe('the buffer of an encoded message', () => {
-  /** Leaves so many bytes in the slab that is in use. */
+  /** Leaves this many bytes in the current slab. */
   function leave(left: number): void {
     let used = slabBytes;
     while (used > 100) {

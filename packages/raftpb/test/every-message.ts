@@ -1,4 +1,4 @@
-/** The four functions of every message in one table, so that each law is tested on all of them. */
+/** The four functions of every message in one table, so that each test runs on all of them. */
 
 import type * as fc from 'fast-check';
 import * as raftpb from '../src/index.ts';
@@ -16,7 +16,7 @@ export interface MessageUnderTest<T> {
   readonly fields: (value: T) => reference.Fields;
 }
 
-/** What a test does with any message, whatever its type. */
+/** A test that runs on any message type. */
 export type Law = <T>(message: MessageUnderTest<T>) => void;
 
 const entry: MessageUnderTest<raftpb.Entry> = {
@@ -109,7 +109,7 @@ const confChangeV2: MessageUnderTest<raftpb.ConfChangeV2> = {
   fields: reference.fieldsOfConfChangeV2,
 };
 
-/** Applies one law to all messages. */
+/** Runs one test on all messages. */
 export function forEveryMessage(law: Law): void {
   law(entry);
   law(hardState);

@@ -1,6 +1,7 @@
 /**
- * Golden bytes: only ever added to. Those marked "etcd" were written by etcd's own code (3.4, or
- * main after 3.7) into the write-ahead log that is named; those marked "fixture" every etcd reads.
+ * Golden bytes, which are added and never changed. Those marked "etcd" were written by etcd's own
+ * code (3.4, or main after 3.7) into the named write-ahead log. Those marked "fixture" are read by
+ * every etcd.
  */
 
 import { describe, expect, it } from 'vitest';

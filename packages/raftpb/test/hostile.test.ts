@@ -1,6 +1,6 @@
 /**
- * Bytes that are not ours: every decoder returns a value or throws `RaftpbDecodeError`, in time and
- * memory that the length of the input bounds. What it accepts, it can write again.
+ * Untrusted bytes: every decoder returns a value or throws `RaftpbDecodeError`, and the length of
+ * the input bounds time and memory. An accepted value can be encoded again.
  */
 
 import * as fc from 'fast-check';
@@ -138,7 +138,7 @@ describe('hostile bytes', () => {
     const inner = encodeMessage(deepest);
     const input = concat(tag(14, 2), varint(BigInt(inner.length)), inner);
     expect(errorOf(() => decodeMessage(input))).toMatchObject({ what: 'Message.responses' });
-    // Each level claims all that is left.
+    // Each level claims all remaining bytes.
     const bottomless = new Uint8Array(100_000).fill(0x72);
     expect(errorOf(() => decodeMessage(bottomless))).toBeInstanceOf(RaftpbDecodeError);
   });
@@ -149,11 +149,11 @@ describe('hostile bytes', () => {
       what: 'SnapshotMetadata.index',
       offset: 3,
     });
-    // A packed list of one byte that wants a second.
+    // A packed list of one byte whose number needs a second one.
     expect(errorOf(() => decodeConfState(bytes('0a 01 80 01')))).toMatchObject({ offset: 2 });
   });
 
-  it('passes over groups 32 deep and refuses deeper ones before the stack is in danger', () => {
+  it('skips groups 32 deep and refuses deeper ones before they can exhaust the stack', () => {
     expect(decodeEntry(nestedGroups(32)).term).toBe(7);
     expect(errorOf(() => decodeEntry(nestedGroups(33)))).toBeInstanceOf(RaftpbDecodeError);
     expect(errorOf(() => decodeEntry(nestedGroups(100_000)))).toBeInstanceOf(RaftpbDecodeError);
@@ -168,7 +168,10 @@ describe('hostile bytes', () => {
   });
 });
 
-/** Random bytes, and bytes that look like tags, numbers and lengths, which come further. */
+/**
+ * Random bytes, and bytes that look like tags, numbers and lengths, which get further into the
+ * decoder.
+ */
 const hostileBytes = fc.oneof(
   fc.uint8Array({ maxLength: 64 }),
   fc
@@ -211,7 +214,7 @@ function expectValueOrDecodeError<T>(message: MessageUnderTest<T>, input: Uint8A
   expect(message.decode(message.encode(value))).toStrictEqual(value);
 }
 
-/** A message with a response with a response and so on, so many levels deep. */
+/** A message whose responses nest this many levels deep. */
 function nestedResponses(depth: number): Message {
   if (depth === 0) return newMessage({ type: 4 });
   return newMessage({ type: 19, responses: [nestedResponses(depth - 1)] });

@@ -1,4 +1,7 @@
-/** What the wire cannot carry is refused before a byte is written; all else has an exact size. */
+/**
+ * A value that the wire cannot carry is refused before a byte is written; every other value has an
+ * exact size.
+ */
 
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,7 @@
-/** Property tests: our bytes are those of an independent library, and each reads the other's. */
+/**
+ * Property tests: this codec writes the same bytes as an independent library, and each reads the
+ * bytes of the other.
+ */
 
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

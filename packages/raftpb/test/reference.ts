@@ -1,7 +1,6 @@
 /**
- * The same messages through @bufbuild/protobuf, an implementation that we did not write. Its
- * descriptors are built here at run time from etcd's `raft.proto`; docs/raft-behaviour.md, section
- * 20.
+ * Encodes and decodes the same messages with @bufbuild/protobuf, an independent implementation. Its
+ * descriptors are built here at run time from the schema of etcd-io/raft `raftpb/raft.proto`.
  */
 
 import {
@@ -182,7 +181,7 @@ function descriptorOf(name: string): DescMessage {
   return descriptor;
 }
 
-/** What the other library writes for these fields. */
+/** Encodes these fields with the other library. */
 export function referenceEncode(name: string, fields: Fields): Uint8Array {
   const descriptor = descriptorOf(name);
   return toBinary(descriptor, build(descriptor, fields).message);
@@ -213,7 +212,7 @@ function nested(value: FieldValue): Fields {
   return value as Fields;
 }
 
-/** What the other library reads: set fields only. */
+/** Decodes with the other library and returns the fields that are set. */
 export function referenceDecode(name: string, bytes: Uint8Array): Fields {
   const descriptor = descriptorOf(name);
   return fieldsOf(reflect(descriptor, fromBinary(descriptor, bytes)));

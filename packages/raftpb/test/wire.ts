@@ -1,4 +1,4 @@
-/** Bytes by hand: hexadecimal text, varints, fields that nobody knows. */
+/** Helpers for handwritten bytes: hexadecimal text, varints, and unknown fields. */
 
 import * as fc from 'fast-check';
 
@@ -11,7 +11,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
 
-/** A varint by the book, padded with useless bytes up to `lengthMin`. */
+/** A varint of the protobuf specification, padded with redundant bytes up to `lengthMin`. */
 export function varint(value: bigint, lengthMin = 1): Uint8Array {
   const out: number[] = [];
   let rest = value;
@@ -27,7 +27,7 @@ export function tag(fieldNumber: number, wireType: number): Uint8Array {
   return varint((BigInt(fieldNumber) << 3n) | BigInt(wireType));
 }
 
-/** Field numbers that no message of ours has. */
+/** Field numbers that no message of this package has. */
 const unknownNumber = fc.oneof(
   fc.integer({ min: 15, max: 40 }),
   fc.constantFrom(2 ** 29 - 1, 5000),

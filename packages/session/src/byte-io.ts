@@ -1,16 +1,15 @@
 /**
- * Numbers and bytes in a row, little-endian. The reader takes hostile bytes: it reads nothing that
- * is not there.
+ * Writes and reads little-endian numbers and bytes. The reader accepts untrusted bytes and never
+ * reads beyond their end.
  */
 import { SessionError } from './errors.ts';
 
-/** What the upper half of a number of 8 bytes counts in. */
+/** The weight of the upper half of a number of 8 bytes. */
 const highUnit = 0x1_0000_0000;
 const highMax = 0x1f_ffff;
 
 /**
- * Fills bytes whose number is known before: sessions may be many, and are written between two
- * applications.
+ * Fills an array of known size. Sessions may be many, and are encoded between two applied entries.
  */
 export class ByteWriter {
   readonly bytes: Uint8Array;
@@ -32,7 +31,7 @@ export class ByteWriter {
     this.#offset += 4;
   }
 
-  /** Of a safe integer. */
+  /** Writes a safe integer from 0 on. */
   uint64(value: number): void {
     this.uint32(value % highUnit);
     this.uint32(Math.floor(value / highUnit));
@@ -44,9 +43,7 @@ export class ByteWriter {
   }
 }
 
-/**
- * Every method throws SessionError (`SESSION_CORRUPT`) where the bytes are not what they should be.
- */
+/** Every method throws SessionError (`SESSION_CORRUPT`) if the bytes are invalid. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -57,8 +54,8 @@ export class ByteReader {
       const problem = `sessions are restored from a Uint8Array, got ${typeof bytes}`;
       throw new SessionError('SESSION_INVALID', problem);
     }
-    // Of a Buffer `slice` would be a view: what is restored must not keep the whole snapshot, or
-    // change with it.
+    // `slice` of a `Buffer` would share its memory. The restored state must neither keep the whole
+    // snapshot alive nor change with it.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -71,7 +68,7 @@ export class ByteReader {
     return this.#view.getUint32(this.#take(what, 4), true);
   }
 
-  /** Up to 2^53 − 1: more could not be told apart. */
+  /** Reads a number up to 2^53 − 1. Larger ones cannot be represented exactly. */
   uint64(what: string): number {
     const at = this.#take(what, 8);
     const high = this.#view.getUint32(at + 4, true);
@@ -80,8 +77,8 @@ export class ByteReader {
   }
 
   /**
-   * How many there are of something that takes at least `bytesEach`: never more than can still
-   * follow.
+   * Reads a count of items that take at least `bytesEach`. It never exceeds what the remaining
+   * bytes can hold.
    */
   count(what: string, max: number, bytesEach: number): number {
     const value = this.uint32(what);
@@ -91,13 +88,13 @@ export class ByteReader {
     return value;
   }
 
-  /** A copy. */
+  /** Reads a copy of the next bytes. */
   bytes(what: string, length: number): Uint8Array {
     const from = this.#take(what, length);
     return this.#bytes.slice(from, from + length);
   }
 
-  /** Nothing may follow. */
+  /** Checks that no byte follows. */
   end(): void {
     this.check(this.#offset === this.#bytes.length, 'more bytes follow');
   }

@@ -1,14 +1,15 @@
 /**
- * The error of this package. Match it by `code`, which is API; messages are for people and may
+ * The error of this package. Match it by `code`, which is API. The messages are for people and may
  * change.
  */
 
 /**
- * - `SESSION_INVALID`: fix the call or the options; nothing changed.
- * - `SESSION_CORRUPT`: these bytes are not what `encode` gives. Nothing of them was believed.
- * - `SESSION_VERSION`: they were written by a newer release.
- * - `SESSION_MISMATCH`: they are of another kind of sessions or of other limits: give all members
- *   the same.
+ * - `SESSION_INVALID`: an argument or option is wrong. Nothing changed. Fix the call or the
+ *   options.
+ * - `SESSION_CORRUPT`: the bytes are not an encoded state. Nothing changed. Use another snapshot.
+ * - `SESSION_VERSION`: a newer release wrote the bytes. Use that release.
+ * - `SESSION_MISMATCH`: the bytes come from another kind of sessions or from other limits. Give all
+ *   members the same.
  */
 export type SessionErrorCode =
   | 'SESSION_INVALID'
@@ -27,7 +28,7 @@ export class SessionError extends Error {
 }
 
 /**
- * Checks a whole number of at least `least` that is exact.
+ * Checks that a value is a safe integer of at least `least`.
  *
  * @throws SessionError (`SESSION_INVALID`)
  */
@@ -39,7 +40,7 @@ export function checkWhole(what: string, value: number, least: number): number {
   );
 }
 
-/** Without types it may be anything; strings in quotes, so that `'1'` and `1` differ. */
+/** Describes any value for an error. Strings are quoted, so that `'1'` and `1` differ. */
 function described(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : String(value);
 }

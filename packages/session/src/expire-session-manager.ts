@@ -1,13 +1,16 @@
 /**
- * Sessions that end when they were not used for long. Time is the time of the log: a cluster that
- * applies nothing ends no session, however long it sleeps.
+ * Sessions that end when they were not used for a long time. Time is the time of the log: a cluster
+ * that applies nothing ends no session.
  */
 import { checkedLimits, type SessionOptions } from './session-limits.ts';
 import { SessionTable } from './session-table.ts';
 
-/** 16,384 sessions by default: against clients that register without end. */
+/** The default limit of 16,384 sessions protects against clients that register without end. */
 export interface ExpireSessionOptions extends SessionOptions {
-  /** A session ends when its last use is older; 30 minutes by default. */
+  /**
+   * How long a session lives after its last use, in milliseconds of the time of the log. Default 30
+   * minutes; at least 1.
+   */
   readonly expireMs?: number | undefined;
 }
 

@@ -1,11 +1,11 @@
-/**
- * Sessions that end when there are too many: the one whose last use lies furthest back in the log
- * goes first.
- */
+/** Sessions that end when there are too many: the least recently used one ends first. */
 import { checkedLimits, type SessionOptions } from './session-limits.ts';
 import { SessionTable } from './session-table.ts';
 
-/** 128 sessions by default. A client that comes back after so many others has lost its session. */
+/**
+ * The default limit is 128 sessions. A client has lost its session when that many others were used
+ * since.
+ */
 export type LruSessionOptions = SessionOptions;
 
 const defaults = { sessionsMax: 128, expireMs: 0 };

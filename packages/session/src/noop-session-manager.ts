@@ -1,6 +1,6 @@
 /**
- * No sessions: every proposal applies, also one that was sent again. For state machines that may
- * apply a proposal twice, or tell a repetition by themselves.
+ * No sessions: every proposal applies, even one that was sent again. For state machines that may
+ * apply a proposal twice or recognise a repetition themselves.
  */
 import type { SessionManager, SessionVerdict } from '@babuza/raft';
 import { decodeNothing, encodeNothing } from './session-bytes.ts';
@@ -10,10 +10,10 @@ const newVerdict: SessionVerdict = Object.freeze({ kind: 'apply' });
 export class NoopSessionManager implements SessionManager {
   readonly count = 0;
 
-  /** Succeeds, so that clients need not know which manager there is. */
+  /** Succeeds, so that clients need not know the kind of manager. */
   register(): void {}
 
-  /** As if there had been one. */
+  /** Succeeds as if there had been a session. */
   unregister(): boolean {
     return true;
   }

@@ -1,18 +1,21 @@
 /**
- * Sessions as bytes, for a snapshot. There is one form for one state: what decodes encodes to the
- * same bytes. Numbers are little-endian; those of 8 bytes are below 2^53. What is written is read
- * by all releases to come; a change of the form is a new version. There is no checksum: a snapshot
- * has one over each of its files.
+ * Encodes sessions for a snapshot. Each state has exactly one encoding. Numbers are little-endian,
+ * and those of 8 bytes are below 2^53. All later releases read what this one writes; a change of
+ * the format gets a new version. There is no checksum here, because a snapshot has one for each of
+ * its files.
  *
- *     0  magic "BSES"   4  version (1)   5  kind (1 noop, 2 lru, 3 expire)   6  zero (2 bytes)
+ * ```
+ *   0  magic "BSES"   4  version (1)   5  kind (1 noop, 2 lru, 3 expire)   6  zero (2 bytes)
  *
- * and, but for noop:
+ *   and, except for noop:
  *
- *     8  sessionsMax (8)   16  resultsPerSessionMax (8)   24  resultsMax (8)   32  resultBytesMax (8)
- *     40 expireMs (8, 0 for lru)   48  time of the log (8)
- *     56 sessions (4), then each, the least recently used first:
- *        id (8)   last use (8)   lowest unanswered (8)   results (4), then each, ascending by sequence:
- *           sequence (8)   0 nothing | 1 bytes | 2 lost (1)   for bytes: length (4), bytes
+ *   8  sessionsMax (8)   16  resultsPerSessionMax (8)   24  resultsMax (8)
+ *   32 resultBytesMax (8)   40  expireMs (8, 0 for lru)   48  time of the log (8)
+ *   56 number of sessions (4), then each session, the least recently used first:
+ *      id (8)   last use (8)   lowest unanswered (8)   number of results (4),
+ *      then each result, ascending by sequence:
+ *         sequence (8)   0 nothing | 1 bytes | 2 lost (1)   for bytes: length (4), bytes
+ * ```
  */
 import { SessionError } from './errors.ts';
 import { ByteReader, ByteWriter } from './byte-io.ts';
@@ -20,10 +23,10 @@ import type { SessionLimits } from './session-limits.ts';
 import { Session, type KeptResult, type KeptResults } from './session.ts';
 import { SessionsInOrder } from './sessions-in-order.ts';
 
-/** Which manager the bytes belong to. */
+/** The kind of manager that the bytes belong to. */
 export type SessionKind = 'lru' | 'expire';
 
-/** What is kept. */
+/** The state of the sessions. */
 export interface SessionsState {
   readonly timeMs: number;
   readonly sessions: SessionsInOrder;
@@ -32,12 +35,12 @@ export interface SessionsState {
 const magic = 0x53_45_53_42; // "BSES"
 const version = 1;
 const kinds = ['noop', 'lru', 'expire'] as const;
-/** What all kinds begin with, and what comes before the sessions. */
+/** The size of the start that all kinds share, and of everything before the sessions. */
 const startBytes = 8;
 const headBytes = 60;
-/** A session without results. */
+/** The size of a session without results. */
 const sessionBytes = 28;
-/** A result that is nothing or lost; one of bytes has their length as well. */
+/** The size of a result that is nothing or lost. A result of bytes also has a length. */
 const resultBytes = 9;
 const lengthBytes = 4;
 const ResultForm = { Nothing: 0, Bytes: 1, Lost: 2 } as const;
@@ -115,7 +118,7 @@ export function decodeSessions(
   return { timeMs, sessions };
 }
 
-/** Every session has room for one when all others together have taken everything. */
+/** Each session may keep one result even when the others have reached `resultsMax`. */
 function keptResultsMax({ resultsMax, sessionsMax }: SessionLimits): number {
   return resultsMax + sessionsMax;
 }

@@ -1,35 +1,39 @@
 /**
- * How much is kept, and for how long. The limits are part of the replicated state: members with
- * others would disagree on what to apply. What they allow together has a bound, so that every state
- * that can be reached fits a snapshot.
+ * How many sessions and results are kept, and for how long. The limits are part of the replicated
+ * state: members with other limits would disagree on which proposals apply. Together they bound the
+ * size of the state, so that it always fits a snapshot.
  */
 import { SessionError, checkWhole } from './errors.ts';
 import { encodedBytesMax } from './session-bytes.ts';
 
 /**
- * What both kinds of sessions share. All members of a cluster must have the same values, for good.
+ * Options of all managers that keep sessions. All members of a cluster must have the same values,
+ * and must never change them.
  */
 export interface SessionOptions {
-  /** How many sessions there may be; above it the least recently used one ends. */
+  /**
+   * The largest number of sessions. A registration above it ends the least recently used one.
+   * Default 128 (`LruSessionManager`) or 16,384 (`ExpireSessionManager`); at least 1.
+   */
   readonly sessionsMax?: number | undefined;
   /**
-   * How far a client may be ahead of its lowest unanswered sequence: so many results are kept of a
-   * session.
+   * How far a client may be ahead of its lowest unanswered sequence, and so how many results a
+   * session keeps. Default 1,024; at least 1.
    */
   readonly resultsPerSessionMax?: number | undefined;
   /**
-   * Of all sessions together. When so many are kept, a session gets one at a time until others were
-   * answered.
+   * The largest number of results of all sessions together. Beyond it each session may keep one
+   * result at a time until clients acknowledge others. Default 16,384; at least 1.
    */
   readonly resultsMax?: number | undefined;
   /**
-   * Of a larger result only that there was one is kept: a retry learns that it was applied, without
-   * the result.
+   * The largest result that is kept, in bytes. For a larger one the session only keeps that it was
+   * applied, and a retry gets no result. Default 4,096; at least 0.
    */
   readonly resultBytesMax?: number | undefined;
 }
 
-/** The limits with nothing left out. `expireMs` is 0 where time ends nothing. */
+/** All limits. `expireMs` is 0 if sessions do not expire. */
 export interface SessionLimits {
   readonly sessionsMax: number;
   readonly resultsPerSessionMax: number;
@@ -38,7 +42,7 @@ export interface SessionLimits {
   readonly expireMs: number;
 }
 
-/** Where the kinds differ. */
+/** The defaults that differ between the kinds. */
 export type SessionDefaults = Pick<SessionLimits, 'sessionsMax' | 'expireMs'>;
 
 const optionNames: readonly (keyof SessionOptions)[] = [
@@ -48,13 +52,17 @@ const optionNames: readonly (keyof SessionOptions)[] = [
   'resultBytesMax',
 ];
 
-/** Snapshots hold the sessions as a whole, and a node writes them between two applications. */
+/**
+ * The largest encoded state. A snapshot contains all sessions, and a node encodes them between two
+ * applied entries.
+ */
 const encodedBytesAllowed = 256 * 1024 * 1024;
 
 /**
- * Checks the options of a manager and adds what they leave out.
+ * Checks the options of a manager and fills in the defaults.
  *
- * @throws SessionError (`SESSION_INVALID`) naming the option, what was given and what is allowed.
+ * @throws SessionError (`SESSION_INVALID`), which names the option, the value, and the values that
+ *   are allowed.
  */
 export function checkedLimits(
   options: SessionOptions & { readonly expireMs?: number | undefined },
@@ -74,7 +82,7 @@ export function checkedLimits(
   const [unknown] = Object.keys(others);
   if (unknown !== undefined || (defaults.expireMs === 0 && expireMs !== 0)) {
     const known = defaults.expireMs === 0 ? optionNames : [...optionNames, 'expireMs'];
-    const problem = `there is no option ${unknown ?? 'expireMs'} for this kind of sessions; there are: ${known.join(', ')}`;
+    const problem = `the option ${unknown ?? 'expireMs'} is unknown for this kind of sessions. The options are: ${known.join(', ')}`;
     throw new SessionError('SESSION_INVALID', problem);
   }
   const limits = {

@@ -1,8 +1,8 @@
 /**
- * The sessions of a group, in the order of their last use, which is the order in which they end.
- * What every manager that keeps sessions does; they differ in the limits. Replicated state: it
- * depends on the calls and the limits, so the limits are written into the bytes and all members
- * must have the same.
+ * The sessions of a group in the order of their last use, which is the order in which they end. All
+ * managers that keep sessions share this class and differ in their limits. The state is replicated
+ * and depends on the calls and the limits. So the limits are part of the encoded state, and all
+ * members must have the same.
  */
 import type { ApplyResult, SessionCall, SessionManager, SessionVerdict } from '@babuza/raft';
 import { SessionError, checkWhole } from './errors.ts';
@@ -19,9 +19,9 @@ export class SessionTable implements SessionManager {
   readonly #kind: SessionKind;
   readonly #limits: SessionLimits;
   #sessions = new SessionsInOrder();
-  /** Of all sessions together. At most `resultsMax`, and one more for each session. */
+  /** The number of results of all sessions. At most `resultsMax`, and one more for each session. */
   #resultCount = 0;
-  /** The latest time that was seen; it never goes back. */
+  /** The latest time of the log. It never decreases. */
   #timeMs = 0;
 
   constructor(kind: SessionKind, limits: SessionLimits) {
@@ -59,8 +59,8 @@ export class SessionTable implements SessionManager {
     this.#use(session);
     const { resultsMax, resultsPerSessionMax } = this.#limits;
     const elsewhere = this.#resultCount - session.size;
-    // Clients that do not acknowledge their results can take all the room. The other sessions still
-    // go on then, with one result each.
+    // Clients that do not acknowledge their results can use up `resultsMax`. Other sessions can
+    // still go on then, with one result each.
     session.raiseLowest(lowestUnanswered);
     const isCrowded = elsewhere + session.size >= resultsMax;
     const verdict = session.judge(sequence, isCrowded ? 1 : resultsPerSessionMax);
@@ -74,7 +74,7 @@ export class SessionTable implements SessionManager {
       throw new SessionError('SESSION_INVALID', problem);
     }
     const session = this.#sessions.get(call.sessionId);
-    // Judging ahead may have ended the session: then nobody asks any more.
+    // A later proposal may have ended the session. Nobody asks for the result then.
     if (session === undefined) return;
     if (session.record(call.sequence, this.#kept(result, resultLost))) return;
     throw new SessionError(
@@ -101,7 +101,7 @@ export class SessionTable implements SessionManager {
     for (const session of sessions) this.#resultCount += session.size;
   }
 
-  /** Lets time pass, and ends the sessions whose last use is too old by now. */
+  /** Advances the time, and ends the sessions whose last use is too old. */
   #advance(timeMs: number): void {
     this.#timeMs = Math.max(this.#timeMs, checkWhole('timeMs', timeMs, 0));
     const { expireMs } = this.#limits;
@@ -118,7 +118,9 @@ export class SessionTable implements SessionManager {
     this.#sessions.use(session);
   }
 
-  /** Returns whether there was a session of this id. Its results leave room for those of others. */
+  /**
+   * Ends a session and returns whether it existed. Others may keep results in place of its results.
+   */
   #end(sessionId: number): boolean {
     const session = this.#sessions.delete(sessionId);
     if (session === undefined) return false;
@@ -126,7 +128,7 @@ export class SessionTable implements SessionManager {
     return true;
   }
 
-  /** A copy: the result belongs to the state machine. */
+  /** A copy, because the result belongs to the state machine. */
   #kept(result: ApplyResult, resultLost: boolean): KeptResult {
     if (resultLost) return lostResult;
     if (result === undefined) return emptyResult;

@@ -1,22 +1,22 @@
 /**
- * One session: which proposals of its client were applied, and what they answered, as far as the
- * client may still ask. It keeps only what lies in the window that begins at the lowest unanswered
- * sequence, so that a client that never says what it got cannot take more than a window of memory,
- * and the lowest one always has room.
+ * One session: which proposals of its client were applied, and their results, as long as the client
+ * may ask for them. It keeps only sequences within a window that starts at the lowest unanswered
+ * sequence. So a client that never acknowledges a result cannot take more memory than one window,
+ * and the lowest sequence can always be applied.
  */
 import type { ApplyResult, SessionVerdict } from '@babuza/raft';
 
-/** What is known of a proposal that was judged as new. */
+/** The result of a proposal that was applied. */
 export interface KeptResult {
   readonly result: ApplyResult;
-  /** It was applied, and there is no result of it here. */
+  /** Whether the proposal was applied and its result is not available. */
   readonly lost: boolean;
 }
 
-/** Ascending by sequence. */
+/** In ascending order of the sequences. */
 export type KeptResults = readonly (readonly [sequence: number, kept: KeptResult])[];
 
-/** Judged as new and not recorded yet. */
+/** Marks a proposal that was found new and has no result yet. */
 const pending = Symbol('pending');
 
 const newVerdict: SessionVerdict = Object.freeze({ kind: 'apply' });
@@ -26,9 +26,9 @@ const fullVerdict: SessionVerdict = Object.freeze({ kind: 'full' });
 
 export class Session {
   readonly id: number;
-  /** The time of the log at its last use. */
+  /** The time of the log at the last use. */
   lastUsedMs: number;
-  /** Every sequence below was answered. */
+  /** The client has the answers to all sequences below this one. */
   #lowest: number;
   readonly #results = new Map<number, KeptResult | typeof pending>();
 
@@ -42,17 +42,20 @@ export class Session {
     return this.#lowest;
   }
 
-  /** How many sequences it keeps, those that wait for their result included. */
+  /** The number of sequences that it keeps, including those that wait for their result. */
   get size(): number {
     return this.#results.size;
   }
 
-  /** Everything below `sequence` was answered. An older word than the last one changes nothing. */
+  /**
+   * Notes that the client has the answers to everything below `sequence`. A lower value than before
+   * changes nothing.
+   */
   raiseLowest(sequence: number): void {
     const from = this.#lowest;
     if (sequence <= from) return;
     this.#lowest = sequence;
-    // By name where that is the shorter way: the client may have jumped far ahead.
+    // Deletes by sequence or by search, whichever is shorter: the client may have jumped far ahead.
     if (sequence - from <= this.#results.size) {
       for (let answered = from; answered < sequence; answered += 1) this.#results.delete(answered);
     } else {
@@ -61,16 +64,16 @@ export class Session {
   }
 
   /**
-   * What to do with this sequence. What it says depends on the calls before it only, and never on
-   * how many of them were recorded meanwhile: a node may judge ahead of what it applies, in batches
-   * of its own. What is new must lie less than `windowMax` above the lowest unanswered sequence.
+   * Decides what to do with a sequence. The verdict depends only on the calls before it, and not on
+   * how many of them were recorded meanwhile, because a node may ask ahead of what it applies. A
+   * new sequence must be less than `windowMax` above the lowest unanswered one.
    */
   judge(sequence: number, windowMax: number): SessionVerdict {
     if (sequence < this.#lowest) return staleVerdict;
     const kept = this.#results.get(sequence);
     if (kept === pending) return pendingVerdict;
     if (kept !== undefined) {
-      // A copy: what is kept is replicated state, and the caller's may be changed.
+      // A copy, because the kept result is replicated state and the caller may change its own.
       return { kind: 'duplicate', result: kept.result?.slice(), resultLost: kept.lost };
     }
     if (sequence - this.#lowest >= windowMax) return fullVerdict;
@@ -78,21 +81,22 @@ export class Session {
     return newVerdict;
   }
 
-  /** False when this sequence waits for no result. */
+  /** Records a result. Returns false if this sequence does not wait for one. */
   record(sequence: number, kept: KeptResult): boolean {
-    // Judging ahead may have raised the lowest sequence above it: then nobody asks any more.
+    // A later proposal may have raised the lowest sequence above this one. The client has the
+    // answer then.
     if (sequence < this.#lowest) return true;
     if (this.#results.get(sequence) !== pending) return false;
     this.#results.set(sequence, kept);
     return true;
   }
 
-  /** For restoring: a result that was kept. */
+  /** Adds a result when sessions are restored. */
   keep(sequence: number, kept: KeptResult): void {
     this.#results.set(sequence, kept);
   }
 
-  /** All results, ascending by sequence; undefined while one is missing. */
+  /** All results in ascending order of the sequences, or `undefined` while one is missing. */
   results(): KeptResults | undefined {
     const all: [number, KeptResult][] = [];
     for (const [sequence, kept] of this.#results) {

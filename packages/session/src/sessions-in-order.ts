@@ -1,76 +1,75 @@
 /**
- * Sessions by id, and in the order of their last use. A list beside the map, as the order of a map
- * alone gets slow: it walks over everything that was taken away at its beginning before it finds
- * the first that is left.
+ * Sessions by id and in the order of their last use. A linked list keeps the order, because the
+ * order of a `Map` gets slow: it walks over all entries that were deleted at its start.
  */
 import type { Session } from './session.ts';
 
-interface Place {
+interface Link {
   readonly session: Session;
-  older: Place | undefined;
-  newer: Place | undefined;
+  older: Link | undefined;
+  newer: Link | undefined;
 }
 
 export class SessionsInOrder {
-  readonly #places = new Map<number, Place>();
-  #oldest: Place | undefined;
-  #newest: Place | undefined;
+  readonly #links = new Map<number, Link>();
+  #oldest: Link | undefined;
+  #newest: Link | undefined;
 
   get size(): number {
-    return this.#places.size;
+    return this.#links.size;
   }
 
-  /** The least recently used one. */
+  /** The least recently used session. */
   get oldest(): Session | undefined {
     return this.#oldest?.session;
   }
 
   has(id: number): boolean {
-    return this.#places.has(id);
+    return this.#links.has(id);
   }
 
   get(id: number): Session | undefined {
-    return this.#places.get(id)?.session;
+    return this.#links.get(id)?.session;
   }
 
-  /** As the most recently used one; there must be none of its id. */
+  /** Adds a session as the most recently used one. Its id must be new. */
   add(session: Session): void {
-    const place = { session, older: undefined, newer: undefined };
-    this.#places.set(session.id, place);
-    this.#append(place);
+    const link = { session, older: undefined, newer: undefined };
+    this.#links.set(session.id, link);
+    this.#append(link);
   }
 
   /** Makes a session the most recently used one. */
   use(session: Session): void {
-    const place = this.#places.get(session.id);
-    if (place === undefined || place === this.#newest) return;
-    this.#takeOut(place);
-    this.#append(place);
+    const link = this.#links.get(session.id);
+    if (link === undefined || link === this.#newest) return;
+    this.#takeOut(link);
+    this.#append(link);
   }
 
-  /** Returns the session that was removed; `undefined` where there is none of this id. */
+  /** Removes a session and returns it, or `undefined` if there is none with this id. */
   delete(id: number): Session | undefined {
-    const place = this.#places.get(id);
-    if (place === undefined) return undefined;
-    this.#places.delete(id);
-    this.#takeOut(place);
-    return place.session;
+    const link = this.#links.get(id);
+    if (link === undefined) return undefined;
+    this.#links.delete(id);
+    this.#takeOut(link);
+    return link.session;
   }
 
-  /** The least recently used one first. */
+  /** The sessions, the least recently used one first. */
   *[Symbol.iterator](): Generator<Session, void, void> {
-    for (let place = this.#oldest; place !== undefined; place = place.newer) yield place.session;
+    for (let link = this.#oldest; link !== undefined; link = link.newer) yield link.session;
   }
 
-  #append(place: Place): void {
-    place.older = this.#newest;
-    place.newer = undefined;
-    if (this.#newest === undefined) this.#oldest = place;
-    else this.#newest.newer = place;
-    this.#newest = place;
+  #append(link: Link): void {
+    link.older = this.#newest;
+    link.newer = undefined;
+    if (this.#newest === undefined) this.#oldest = link;
+    else this.#newest.newer = link;
+    this.#newest = link;
   }
 
-  #takeOut({ older, newer }: Place): void {
+  #takeOut({ older, newer }: Link): void {
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;

@@ -1,4 +1,4 @@
-/** The limits of sessions: at each of them, one below and one above, and several at once. */
+/** The limits of sessions: at each limit, one below and one above, and several at once. */
 import { describe, expect, it } from 'vitest';
 import { ExpireSessionManager, LruSessionManager } from '../src/index.ts';
 import { bytesOf, callOf, codeOf, hexOf, propose } from './support.ts';
@@ -19,7 +19,7 @@ describe('the end of sessions by time', () => {
     );
   });
 
-  it('ends all that are too old in one call, whichever call it is', () => {
+  it('ends all sessions that are too old in one call of any kind', () => {
     const calls: ((sessions: ExpireSessionManager, timeMs: number) => unknown)[] = [
       (sessions, timeMs) => sessions.register(9, timeMs),
       (sessions, timeMs) => sessions.unregister(9, timeMs),
@@ -34,7 +34,7 @@ describe('the end of sessions by time', () => {
     }
   });
 
-  it('comes before the end by the word of the client', () => {
+  it('comes before a later unregistration by the client', () => {
     const sessions = manager();
     sessions.register(1, 0);
     expect(sessions.unregister(1, 101)).toBe(false);
@@ -42,7 +42,7 @@ describe('the end of sessions by time', () => {
     expect(sessions.unregister(2, 201)).toBe(true);
   });
 
-  it('makes room: what ended keeps no results of all together', () => {
+  it('frees the results of the sessions that ended', () => {
     const sessions = new ExpireSessionManager({ expireMs: 100, resultsMax: 2 });
     for (let round = 0; round < 5; round += 1) {
       const timeMs = 1000 * round;
@@ -65,7 +65,7 @@ describe('the window of a session', () => {
     expect(propose(sessions, callOf(1, sequence), 0)).toBe(verdict);
   });
 
-  it('keeps the lowest unanswered sequence, however it got there', () => {
+  it('keeps its lowest unanswered sequence, however that was reached', () => {
     for (const lowest of [2, 3, 7, 8, 9, 100]) {
       const sessions = new LruSessionManager({ resultsPerSessionMax: 200 });
       sessions.register(1, 0);
@@ -77,14 +77,14 @@ describe('the window of a session', () => {
         const expected = sequence < lowest ? 'stale' : `duplicate ${sequence}`;
         expect(propose(sessions, callOf(1, sequence, lowest), 0)).toBe(expected);
       }
-      // An older word changes nothing.
+      // A lower value changes nothing.
       expect(propose(sessions, callOf(1, lowest - 1, 1), 0)).toBe('stale');
     }
   });
 });
 
-describe('the word of a client that it has answers', () => {
-  it('may be that it has none yet, which is written as 0', () => {
+describe('the lowest unanswered sequence of a client', () => {
+  it('may be 0 when it has no answer yet', () => {
     const sessions = new LruSessionManager();
     sessions.register(1, 0);
     expect(propose(sessions, callOf(1, 1, 0), 0)).toBe('apply');
@@ -105,7 +105,7 @@ describe('the word of a client that it has answers', () => {
     },
   );
 
-  it('makes room among the results of all sessions, however far ahead it is', () => {
+  it('frees results of all sessions, however far ahead it is', () => {
     for (const lowest of [4, 1000]) {
       const sessions = new LruSessionManager({ resultsMax: 3 });
       sessions.register(1, 0);
@@ -132,7 +132,7 @@ describe('the results of all sessions together', () => {
     expect(propose(sessions, callOf(1, 2), 0)).toBe(verdict);
   });
 
-  it('are the same after a restore, also one into sessions that had others', () => {
+  it('are the same after a restore, even into a manager that had other sessions', () => {
     const one = new LruSessionManager({ resultsMax: 4 });
     const other = new LruSessionManager({ resultsMax: 4 });
     for (const sessions of [one, other]) for (const id of [1, 2]) sessions.register(id, 0);
@@ -153,7 +153,7 @@ describe('numbers above 32 bits', () => {
   const largest = Number.MAX_SAFE_INTEGER;
 
   it.each([above - 1, above, above + 1, 2 ** 40 + 3, largest - 1])(
-    'are ids, times and sequences, and come back from bytes: %i',
+    'are ids, times and sequences, and survive encoding: %i',
     (number) => {
       const sessions = new ExpireSessionManager({ expireMs: largest });
       sessions.register(number, number);
@@ -181,7 +181,7 @@ describe('a result', () => {
     expect(propose(sessions, callOf(1, 1), 0)).toBe(answer);
   });
 
-  it('is waited for before the sessions are written', () => {
+  it('must be recorded before the sessions are encoded', () => {
     const sessions = new LruSessionManager();
     sessions.register(1, 0);
     sessions.judge(callOf(1, 1), 0);
@@ -190,7 +190,7 @@ describe('a result', () => {
     expect(codeOf(() => sessions.encode())).toBe('nothing was thrown');
   });
 
-  it('is recorded once: a second one, and one that nobody waits for, are mistakes', () => {
+  it('is recorded once, and a second one or an unexpected one is refused', () => {
     const sessions = new LruSessionManager();
     sessions.register(1, 0);
     const record = (sequence: number): unknown =>
@@ -200,13 +200,13 @@ describe('a result', () => {
     expect([record(1), record(1)]).toEqual(['nothing was thrown', 'SESSION_INVALID']);
     sessions.judge(callOf(1, 2), 0);
     sessions.judge(callOf(1, 3, 3), 0);
-    // The client has said that it has the answer to 2 before the node had it.
+    // The client acknowledged sequence 2 before the node recorded its result.
     expect([record(2), record(3)]).toEqual(['nothing was thrown', 'nothing was thrown']);
   });
 });
 
 describe('the smallest limits', () => {
-  it('keep of a result without bytes that it is empty, and of a longer one that there was one', () => {
+  it('keep that an empty result was empty, and that a longer one was lost', () => {
     const sessions = new LruSessionManager({ resultBytesMax: 0 });
     sessions.register(1, 0);
     propose(sessions, callOf(1, 1), 0, '');

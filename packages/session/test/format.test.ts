@@ -1,4 +1,4 @@
-/** The bytes of sessions. Golden files are only ever added to. */
+/** The bytes of sessions. Golden files are added and never changed. */
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -8,8 +8,8 @@ import { bytesOf, callOf, codeOf, hexOf, propose } from './support.ts';
 const limits = { sessionsMax: 4, resultsPerSessionMax: 8, resultsMax: 16, resultBytesMax: 5 };
 
 /**
- * A session with a result, with nothing, with a lost result; and one without any, of an id above 32
- * bits.
+ * A session with a result, with an absent result and with a lost one, and a session with none whose
+ * id is above 32 bits.
  */
 function someSessions(manager: LruSessionManager | ExpireSessionManager) {
   manager.register(7, 1000);
@@ -37,7 +37,7 @@ const kinds = [
   ],
 ] as const;
 
-/** Bytes that are not refused mean what they say: they are the ones that this state has. */
+/** Bytes that are accepted are exactly the encoding of the restored state. */
 function expectBelievedOrRefused(manager: LruSessionManager, bytes: Uint8Array): void {
   const before = hexOf(manager.encode());
   const code = codeOf(() => manager.restore(bytes));
@@ -71,7 +71,7 @@ describe.each(kinds)('the bytes of %s', (kind, create, filled) => {
     expect(manager.count).toBe(0);
   });
 
-  it('are refused when they are cut or go on, and nothing changes', () => {
+  it('are refused when they are cut or too long, and nothing changes', () => {
     const manager = create();
     manager.restore(bytes);
     for (let length = 0; length < bytes.length; length += 1) {
@@ -81,7 +81,7 @@ describe.each(kinds)('the bytes of %s', (kind, create, filled) => {
     expect(hexOf(manager.encode())).toBe(hexOf(bytes));
   });
 
-  it('are refused by another kind, which names both', () => {
+  it('are refused by another kind of manager, whose error names both', () => {
     for (const [other, createOther] of kinds) {
       if (other === kind) continue;
       const manager = createOther();
@@ -90,7 +90,7 @@ describe.each(kinds)('the bytes of %s', (kind, create, filled) => {
     }
   });
 
-  it('are refused in a version to come, whatever follows, and in one that never was', () => {
+  it('are refused in a later version, whatever follows, and in an invalid one', () => {
     const newer = Uint8Array.of(...bytes.subarray(0, 4), 2, 9, 9);
     expect(codeOf(() => create().restore(newer))).toBe('SESSION_VERSION');
     expect(() => create().restore(newer)).toThrow(/version 2.*version 1/);
@@ -100,7 +100,7 @@ describe.each(kinds)('the bytes of %s', (kind, create, filled) => {
 });
 
 describe('the bytes of sessions', () => {
-  it('have any length', () => {
+  it('keep results of any length', () => {
     const large = { ...limits, resultBytesMax: 2000 };
     for (let length = 0; length <= 2000; length += length < 600 ? 1 : 100) {
       const manager = new LruSessionManager(large);
@@ -114,7 +114,7 @@ describe('the bytes of sessions', () => {
     }
   });
 
-  it('are at most as many as the limits promise', () => {
+  it('are not larger than the limits allow', () => {
     const small = { sessionsMax: 2, resultsPerSessionMax: 8, resultsMax: 3, resultBytesMax: 5 };
     const manager = new LruSessionManager(small);
     manager.register(1, 0);
@@ -126,7 +126,7 @@ describe('the bytes of sessions', () => {
     const replica = new LruSessionManager(small);
     replica.restore(bytes);
     expect(hexOf(replica.encode())).toBe(hexOf(bytes));
-    // One more result, though each session has no more than it may: 8 sequences from its lowest.
+    // One result is too many, although each session is within its window of 8 sequences.
     const count = 60 + 28 + 4 * 18 + 24;
     const more = Uint8Array.of(...bytes, ...bytes.subarray(-18));
     more[count] = 2;
@@ -142,7 +142,7 @@ describe('the bytes of sessions', () => {
     }
   });
 
-  it('are copied, also out of a Buffer', () => {
+  it('are copied, even from a Buffer', () => {
     const buffer = Buffer.from(goldenBytes('lru-1'));
     const manager = new LruSessionManager(limits);
     manager.restore(buffer);
@@ -150,7 +150,7 @@ describe('the bytes of sessions', () => {
     expect(hexOf(manager.encode())).toBe(hexOf(goldenBytes('lru-1')));
   });
 
-  it('are refused where the limits differ, which names both', () => {
+  it('are refused if the limits differ, with an error that names both', () => {
     const bytes = new ExpireSessionManager({ ...limits, expireMs }).encode();
     const all = { ...limits, expireMs };
     for (const name of [
@@ -176,7 +176,7 @@ describe('bytes from anywhere', () => {
     }
   });
 
-  it('are believed or refused', () => {
+  it('are accepted or refused', () => {
     const golden = goldenBytes('lru-1');
     const property = fc.property(
       fc.constantFrom(0, 8, 48, 60, 88, 116),
@@ -223,7 +223,7 @@ describe('bytes from anywhere', () => {
     expect(() => manager.restore(bytes)).toThrow(`at byte ${at + 4}: 2 ${what} in ${left} bytes`);
   });
 
-  it('are refused where there are more sessions than the limits allow', () => {
+  it('are refused with more sessions than the limits allow', () => {
     const manager = new LruSessionManager({ sessionsMax: 2 });
     for (const id of [1, 2]) manager.register(id, 0);
     const bytes = manager.encode();
@@ -235,7 +235,7 @@ describe('bytes from anywhere', () => {
     expect(manager.count).toBe(2);
   });
 
-  it('are refused where a result is longer than the limits allow', () => {
+  it('are refused with a result that is longer than the limits allow', () => {
     const manager = new LruSessionManager({ resultBytesMax: 4 });
     manager.register(1, 0);
     propose(manager, callOf(1, 1), 0, 'four');
@@ -244,7 +244,7 @@ describe('bytes from anywhere', () => {
     expect(() => manager.restore(longer)).toThrow('5 bytes of a result; at most 4 are allowed');
   });
 
-  it('are refused where they are no state: an order, a number or a name that cannot be', () => {
+  it('are refused if an order, a number or an id is impossible', () => {
     const golden = goldenBytes('lru-1');
     const first = 60; // the session without results
     const second = first + 28;

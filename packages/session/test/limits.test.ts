@@ -1,4 +1,4 @@
-/** Limits of sessions at their bounds: of one, of all together, of what a snapshot may hold. */
+/** The bounds of one session, of all sessions together, and of their encoded state. */
 import { describe, expect, it } from 'vitest';
 import { ExpireSessionManager, LruSessionManager } from '../src/index.ts';
 import { callOf, codeOf, propose } from './support.ts';
@@ -6,12 +6,12 @@ import { callOf, codeOf, propose } from './support.ts';
 const mebibyte = 1024 * 1024;
 
 describe('the results of all sessions together', () => {
-  it('have room again with the very call in which a client says what it got', () => {
+  it('have space again in the same call with which a client acknowledges results', () => {
     const sessions = new LruSessionManager({ resultsMax: 3 });
     for (const id of [1, 2]) sessions.register(id, 0);
     for (const sequence of [1, 2]) propose(sessions, callOf(1, sequence), 0);
     propose(sessions, callOf(2, 1), 0);
-    // All three are taken. The client has got its two, and goes on two ahead.
+    // All three results are used. The client acknowledges its two and goes on two ahead.
     expect(propose(sessions, callOf(1, 4, 3), 0)).toBe('apply');
     expect(propose(sessions, callOf(1, 3, 3), 0)).toBe('apply');
     expect(propose(sessions, callOf(1, 5, 3), 0)).toBe('full');
@@ -32,7 +32,7 @@ describe('the results of all sessions together', () => {
 });
 
 describe('the order of sessions', () => {
-  it('is kept when the one that was used last ends first', () => {
+  it('is kept when the most recently used one ends first', () => {
     const sessions = new LruSessionManager({ sessionsMax: 3 });
     for (const id of [1, 2]) sessions.register(id, 0);
     expect(sessions.unregister(2, 0)).toBe(true);
@@ -84,7 +84,7 @@ describe('by default', () => {
         propose(sessions, callOf(id, sequence), 0, '');
       }
     }
-    // One is left.
+    // One result is left.
     expect(propose(sessions, callOf(17, 2), 0)).toBe('apply');
     expect(propose(sessions, callOf(17, 3), 0)).toBe('full');
     expect(propose(sessions, callOf(18, 2), 0)).toBe('full');

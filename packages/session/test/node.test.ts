@@ -1,7 +1,4 @@
-/**
- * What the client of a real node has of its session: across snapshots, restarts, time, and states
- * on disk.
- */
+/** A client with a session on a real node: across snapshots, restarts, time, and states on disk. */
 import {
   bootstrapRaftCluster,
   defaultBabuzaConfig,
@@ -26,7 +23,7 @@ import { bytesOf } from './support.ts';
 
 const minuteMs = 60_000;
 
-/** Counts what was applied to it, on a disk that outlives the node. */
+/** A state machine that counts what it applies, on a disk that outlives the node. */
 class CountingMachine implements DiskStateMachine<undefined, number> {
   readonly kind = 'disk';
   readonly #disk: { count: number; appliedIndex: number };
@@ -69,13 +66,13 @@ class CountingMachine implements DiskStateMachine<undefined, number> {
   close(): void {}
 }
 
-/** Nobody else is there. */
+/** The cluster has no other member. */
 const alone: Transport = {
   start: async () => undefined,
   setPeer: () => undefined,
   removePeer: () => undefined,
   send: () => undefined,
-  sendSnapshot: () => Promise.reject(new Error('nobody is there')),
+  sendSnapshot: () => Promise.reject(new Error('the cluster has no other member')),
   close: async () => undefined,
   [Symbol.asyncDispose]: async () => undefined,
 };
@@ -125,7 +122,7 @@ class World {
     await this.until(this.#environment.clock.sleep(milliseconds));
   }
 
-  /** What a client sees of a proposal: the answer, `lost`, or the code of the error. */
+  /** The outcome of a proposal for its client: the answer, `lost`, or the code of the error. */
   async propose(sessionId: number, sequence: number, lowestUnanswered = 1): Promise<string> {
     const session = { sessionId, sequence, lowestUnanswered };
     try {
@@ -150,7 +147,7 @@ class World {
       if (settled) return promise;
       this.#environment.clock.fireNext();
     }
-    throw new Error('it does not come to an end');
+    throw new Error('the promise does not settle');
   }
 }
 
@@ -162,7 +159,7 @@ describe.each([
   ['lru', (options?: LruSessionOptions) => new LruSessionManager(options)],
   ['expire', (options?: LruSessionOptions) => new ExpireSessionManager(options)],
 ] as const)('a client of a node with %s', (_, create) => {
-  it('has its answer again after a snapshot and a restart, and nothing applies twice', async () => {
+  it('gets its answer again after a snapshot and a restart, and nothing applies twice', async () => {
     world = new World();
     await world.start(create());
     const id = await world.until(world.raft.registerSession());
@@ -180,19 +177,19 @@ describe.each([
     expect(world.state.count).toBe(2);
   });
 
-  it('is told that it was applied where the state on disk was ahead of the log', async () => {
+  it('learns that its proposal was applied when the state on disk was ahead of the log', async () => {
     world = new World();
     await world.start(create());
     const id = await world.until(world.raft.registerSession());
     expect(await world.propose(id, 1)).toBe('1');
-    // No snapshot: the log is walked again, and the machine has it already.
+    // Without a snapshot the log is replayed, and the state machine has applied it already.
     await world.restart(create());
     expect(await world.propose(id, 1)).toBe('lost');
     expect(await world.propose(id, 2)).toBe('2');
     expect(world.state.count).toBe(2);
   });
 
-  it('may have many in flight, each sent twice', async () => {
+  it('may have many proposals in flight, each sent twice', async () => {
     world = new World();
     await world.start(create());
     const id = await world.until(world.raft.registerSession());
@@ -204,7 +201,7 @@ describe.each([
     expect(world.state.count).toBe(64);
   });
 
-  it('is told to wait when it never says what it got, and goes on when it does', async () => {
+  it('has to wait while it acknowledges no result, and goes on when it does', async () => {
     world = new World();
     await world.start(create({ resultsPerSessionMax: 2 }));
     const id = await world.until(world.raft.registerSession());
@@ -216,7 +213,7 @@ describe.each([
     expect(world.state.count).toBe(3);
   });
 
-  it('does not get a node that was started with other limits', async () => {
+  it('cannot use a node with other limits, which does not start', async () => {
     world = new World();
     await world.start(create());
     await world.until(world.raft.registerSession());

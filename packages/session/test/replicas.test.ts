@@ -1,7 +1,6 @@
 /**
- * Replicas that go through the same log end the same: one that applies entry by entry, one that
- * judges ahead in batches of its own, one that is thrown away at any moment and begins again with a
- * snapshot of another.
+ * Replicas that apply the same log end in the same state: one applies entry by entry, one decides
+ * ahead in batches, and one is discarded at any moment and restored from a snapshot of another.
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -23,7 +22,7 @@ const entry = fc.record({
   sequence: fc.nat(12),
   lowest: fc.nat(9),
   passesMs: fc.nat(6),
-  /** Whether the second replica records here what it has judged, and the third one begins again. */
+  /** Whether the second replica records its results here, and whether the third one is restored. */
   pause: fc.boolean(),
 });
 
@@ -31,7 +30,7 @@ type Drawn = typeof entry extends fc.Arbitrary<infer Value> ? Value : never;
 
 const entries = fc.array(entry, { maxLength: 100, size: 'max' });
 
-/** A log: ids of registrations are fresh, proposals go to one of the last sessions or to none. */
+/** A random log. Registrations have new ids, and proposals use one of the last sessions or none. */
 function logOf(drawn: readonly Drawn[]): LogEntry[] {
   let timeMs = 0;
   return drawn.map(({ kind, id, sequence, lowest, passesMs }, at) => {
@@ -46,9 +45,9 @@ function logOf(drawn: readonly Drawn[]): LogEntry[] {
   });
 }
 
-/** A replica that may record what it judged only when it is told to, or has to. */
+/** A replica that records results only when it is told to, or has to. */
 class Replica {
-  /** What became of the entries that have an outcome. */
+  /** The outcomes of the entries. */
   readonly answers: string[] = [];
   #manager: SessionManager;
   #unrecorded: { call: SessionCall; result: Uint8Array | undefined; lost: boolean }[] = [];
@@ -76,7 +75,7 @@ class Replica {
     return this.#manager.encode();
   }
 
-  /** Goes on as a new member that was sent a snapshot. */
+  /** Continues as a new member that received a snapshot. */
   beginAgain(manager: SessionManager, snapshot: Uint8Array): void {
     this.#unrecorded = [];
     this.#manager = manager;
@@ -91,7 +90,7 @@ class Replica {
     }
     this.answers.push(describeVerdict(verdict));
     if (verdict.kind !== 'apply') return;
-    // What the state machine answers depends on the log only: nothing, something, too much, or
+    // The result of the state machine depends only on the log: nothing, bytes, too many bytes, or
     // lost.
     const result = index % 4 === 0 ? undefined : bytesOf('x'.repeat((index % 4) * 2));
     this.#unrecorded.push({ call, result, lost: index % 7 === 0 });
@@ -99,7 +98,7 @@ class Replica {
 }
 
 const limits = { sessionsMax: 3, resultsPerSessionMax: 6, resultsMax: 4, resultBytesMax: 5 };
-/** What the limits allow: all sessions, all results, and one more for each session. */
+/** The largest number of results: `resultsMax`, and one more for each session. */
 const encodedBytesMax = 60 + 3 * 28 + (4 + 3) * (13 + 5);
 
 describe.each([
@@ -127,7 +126,7 @@ describe.each([
       for (const answer of plain.answers) seen.add(answer.split(' ', 1)[0] ?? '');
     });
     fc.assert(property, { numRuns: 500 });
-    // The property says something about every kind of verdict.
+    // The test covers every kind of verdict.
     const everything = ['apply', 'duplicate', 'ended', 'expired', 'full', 'stale'];
     expect([...seen].sort()).toEqual(everything);
   });
@@ -147,7 +146,7 @@ describe.each([
     fc.assert(property, { numRuns: 500 });
   });
 
-  it('stay within their bounds, and always have room for the lowest unanswered sequence', () => {
+  it('stay within their bounds, and always accept the lowest unanswered sequence', () => {
     let largest = 0;
     const property = fc.property(entries, (drawn) => {
       const replica = new Replica(create());
@@ -164,7 +163,7 @@ describe.each([
       }
     });
     fc.assert(property, { numRuns: 500 });
-    // The bound is not far from what happens.
+    // The runs come close to the bound.
     expect(largest).toBeGreaterThan(encodedBytesMax / 2);
   });
 });

@@ -1,4 +1,4 @@
-/** The order of the last use beside a plain array, and one session by itself. */
+/** The order of the last use compared with an array, and a single session. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Session } from '../src/session.ts';
@@ -7,7 +7,7 @@ import { bytesOf } from './support.ts';
 
 const step = fc.record({ call: fc.constantFrom('add', 'add', 'use', 'delete'), at: fc.nat(9) });
 
-/** The ids in their order; one more than there can be where the order has no end. */
+/** The ids in order. The result is cut off if the list has a cycle. */
 function idsOf(sessions: SessionsInOrder, countMax: number): number[] {
   const ids: number[] = [];
   for (const { id } of sessions) if (ids.push(id) > countMax) break;
@@ -15,7 +15,7 @@ function idsOf(sessions: SessionsInOrder, countMax: number): number[] {
 }
 
 describe('sessions in the order of their last use', () => {
-  it('are those of an array to whose end each session that is used is moved', () => {
+  it('equal an array in which each used session moves to the end', () => {
     const property = fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const sessions = new SessionsInOrder();
       const model: Session[] = [];
@@ -41,7 +41,7 @@ describe('sessions in the order of their last use', () => {
     fc.assert(property, { numRuns: 300 });
   });
 
-  it('stay as they are when a session is used or removed that is not among them', () => {
+  it('do not change when an unknown session is used or removed', () => {
     const sessions = new SessionsInOrder();
     for (const id of [1, 2, 3]) sessions.add(new Session(id, 0));
     sessions.use(new Session(9, 0));
@@ -53,14 +53,14 @@ describe('sessions in the order of their last use', () => {
 describe('a session', () => {
   const kept = { result: bytesOf('kept'), lost: false };
 
-  it('takes a result only for a sequence that was judged and has none yet', () => {
+  it('accepts a result only for a new sequence without one', () => {
     const session = new Session(1, 0);
     expect(session.record(1, kept)).toBe(false);
     session.judge(1, 8);
     expect([session.record(1, kept), session.record(1, kept)]).toEqual([true, false]);
   });
 
-  it('keeps no more than what lies from its lowest unanswered sequence on', () => {
+  it('keeps only results from its lowest unanswered sequence on', () => {
     for (const lowest of [2, 3, 4, 6, 7]) {
       const session = new Session(1, 0);
       const sequences = [6, 1, 3, 2];

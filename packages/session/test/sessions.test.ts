@@ -15,7 +15,7 @@ describe.each([
   ['lru', (options?: LruSessionOptions) => new LruSessionManager(options)],
   ['expire', (options?: LruSessionOptions) => new ExpireSessionManager(options)],
 ] as const)('a session of %s', (_, create) => {
-  it('applies a proposal once and gives its result again', () => {
+  it('applies a proposal once and repeats its result', () => {
     const manager = create();
     manager.register(7, 0);
     expect(manager.count).toBe(1);
@@ -24,7 +24,7 @@ describe.each([
     expect(propose(manager, callOf(7, 2), 3)).toBe('apply');
   });
 
-  it('takes sequences in any order', () => {
+  it('accepts sequences in any order', () => {
     const manager = create();
     manager.register(7, 0);
     expect([5, 4, 1, 3, 2].map((sequence) => propose(manager, callOf(7, sequence), 1))).toEqual(
@@ -33,7 +33,7 @@ describe.each([
     expect(propose(manager, callOf(7, 4), 1)).toBe('duplicate 4');
   });
 
-  it('says that a sequence was answered, and drops what it kept', () => {
+  it('reports an acknowledged sequence as stale, and drops its result', () => {
     const manager = create();
     manager.register(7, 0);
     for (const sequence of [1, 2, 3]) propose(manager, callOf(7, sequence), 1);
@@ -41,12 +41,12 @@ describe.each([
     expect(propose(manager, callOf(7, 3, 3), 1)).toBe('duplicate 3');
     expect(manager.encode().length).toBeLessThan(bytes);
     expect(propose(manager, callOf(7, 2), 1)).toBe('stale');
-    // An old proposal that arrives late does not lower it again.
+    // A late proposal with a lower value does not lower it.
     expect(propose(manager, callOf(7, 1, 1), 1)).toBe('stale');
     expect(propose(manager, callOf(7, 4, 3), 1)).toBe('apply');
   });
 
-  it('takes a client by its word that says it has the answer already', () => {
+  it('trusts a client that acknowledges its own sequence', () => {
     const manager = create();
     manager.register(7, 0);
     expect(propose(manager, callOf(7, 1, 9), 1)).toBe('stale');
@@ -55,7 +55,7 @@ describe.each([
     expect(propose(manager, callOf(7, 0), 1)).toBe('stale');
   });
 
-  it('jumps over any distance at once', () => {
+  it('jumps any distance at once', () => {
     const manager = create();
     manager.register(7, 0);
     propose(manager, callOf(7, 1), 1);
@@ -64,7 +64,7 @@ describe.each([
     expect(propose(manager, callOf(7, far, far), 1)).toBe(`duplicate ${far}`);
   });
 
-  it('is full for a client that never says what it got, until it does', () => {
+  it('is full for a client that acknowledges nothing, until it does', () => {
     const manager = create({ resultsPerSessionMax: 3 });
     manager.register(7, 0);
     expect([2, 3, 4].map((sequence) => propose(manager, callOf(7, sequence), 1))).toEqual([
@@ -72,18 +72,18 @@ describe.each([
       'apply',
       'full',
     ]);
-    // The lowest one always has room, whatever came before it.
+    // The lowest sequence is always accepted, whatever came before it.
     expect(propose(manager, callOf(7, 1), 1)).toBe('apply');
     expect(propose(manager, callOf(7, 4), 1)).toBe('full');
     expect(propose(manager, callOf(7, 4, 2), 1)).toBe('apply');
     expect(propose(manager, callOf(7, 4, 2), 1)).toBe('duplicate 4');
   });
 
-  it('goes on one by one while others keep all that there may be', () => {
+  it('goes on one by one while others keep resultsMax results', () => {
     const manager = create({ sessionsMax: 2, resultsMax: 3 });
     manager.register(7, 0);
     manager.register(8, 0);
-    // The client of 7 never says what it got.
+    // The client of session 7 acknowledges nothing.
     expect([2, 3, 4, 5].map((sequence) => propose(manager, callOf(7, sequence), 1))).toEqual([
       'apply',
       'apply',
@@ -96,13 +96,13 @@ describe.each([
     expect(propose(manager, callOf(8, 2, 2), 1)).toBe('apply');
     expect(propose(manager, callOf(7, 1), 1)).toBe('apply');
     expect(propose(manager, callOf(7, 3), 1)).toBe('duplicate 3');
-    // It says so, and both may go ahead again.
+    // It acknowledges, and both may go ahead again.
     expect(propose(manager, callOf(7, 5, 5), 1)).toBe('apply');
     expect(propose(manager, callOf(8, 3, 2), 1)).toBe('apply');
     expect(propose(manager, callOf(8, 4, 2), 1)).toBe('full');
   });
 
-  it.each(['ends', 'is pushed out', 'is forgotten'])('leaves room when it %s', (how) => {
+  it.each(['ends', 'is pushed out', 'is forgotten'])('frees its results when it %s', (how) => {
     const manager = create({ sessionsMax: 2, resultsMax: 2 });
     manager.register(7, 0);
     for (const sequence of [1, 2]) propose(manager, callOf(7, sequence), 1);
@@ -119,7 +119,7 @@ describe.each([
     expect(propose(manager, callOf(8, 4), 1)).toBe('full');
   });
 
-  it('keeps of a large result only that there was one', () => {
+  it('keeps only that a large result was lost', () => {
     const manager = create({ resultBytesMax: 4 });
     manager.register(7, 0);
     propose(manager, callOf(7, 1), 1, 'four');
@@ -142,7 +142,7 @@ describe.each([
     expect(propose(manager, callOf(7, 2), 1)).toBe('duplicate lost');
   });
 
-  it('keeps a copy of a result, and gives copies', () => {
+  it('keeps a copy of a result, and returns copies', () => {
     const manager = create();
     manager.register(7, 0);
     const result = bytesOf('mine');
@@ -154,7 +154,7 @@ describe.each([
     expect(propose(manager, callOf(7, 1), 1)).toBe('duplicate mine');
   });
 
-  it('does not know sessions that never were, or that were ended', () => {
+  it('does not know sessions that never existed or have ended', () => {
     const manager = create();
     manager.register(7, 0);
     expect(propose(manager, callOf(8, 1), 1)).toBe('expired');
@@ -164,7 +164,7 @@ describe.each([
     expect(manager.count).toBe(0);
   });
 
-  it('tells a repetition of what is not recorded yet, and nothing else is disturbed by judging ahead', () => {
+  it('recognises a repetition before the result is recorded, and deciding ahead changes nothing else', () => {
     const manager = create();
     manager.register(7, 0);
     const [first, second] = [callOf(7, 1), callOf(7, 2, 2)];
@@ -181,7 +181,7 @@ describe.each([
     expect(manager.count).toBe(0);
   });
 
-  it('is forgotten by a restore without bytes, and the manager is as a new one', () => {
+  it('ends at a restore without bytes, and the manager is like a new one', () => {
     const manager = create();
     manager.register(7, 1000);
     propose(manager, callOf(7, 1), 1001);
@@ -231,7 +231,7 @@ describe.each([
 });
 
 describe('LruSessionManager', () => {
-  it('ends the session whose last use lies furthest back', () => {
+  it('ends the least recently used session', () => {
     const manager = new LruSessionManager({ sessionsMax: 2 });
     manager.register(1, 0);
     manager.register(2, 0);
@@ -245,7 +245,7 @@ describe('LruSessionManager', () => {
     ]);
   });
 
-  it('counts every proposal as a use, also one that is not applied', () => {
+  it('counts every proposal as a use, even one that is not applied', () => {
     const manager = new LruSessionManager({ sessionsMax: 2, resultsPerSessionMax: 1 });
     for (const [sequence, lowestUnanswered] of [
       [1, 1],
@@ -262,11 +262,11 @@ describe('LruSessionManager', () => {
     }
   });
 
-  it('knows no time after which a session ends', () => {
+  it('ends no session by time', () => {
     const options: LruSessionOptions & { expireMs: number } = { expireMs: 1000 };
     expect(codeOf(() => new LruSessionManager(options))).toBe('SESSION_INVALID');
     expect(() => new LruSessionManager(options)).toThrow(
-      /no option expireMs .*there are: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax$/,
+      /option expireMs is unknown .*options are: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax$/,
     );
   });
 
@@ -295,7 +295,7 @@ describe('ExpireSessionManager', () => {
   it('does not let time go back', () => {
     const manager = new ExpireSessionManager({ expireMs: 10 });
     manager.register(1, 100);
-    // A leader whose clock is behind: still a use at 100.
+    // The clock of this leader is behind, so the use counts at time 100.
     expect(propose(manager, callOf(1, 1), 50)).toBe('apply');
     expect(propose(manager, callOf(1, 1), 110)).toBe('duplicate 1');
     manager.register(2, 60);
@@ -303,7 +303,7 @@ describe('ExpireSessionManager', () => {
     expect(propose(manager, callOf(1, 1), 121)).toBe('expired');
   });
 
-  it('has a bound for clients that register without end', () => {
+  it('limits clients that register without end', () => {
     const manager = new ExpireSessionManager({ sessionsMax: 3 });
     for (let id = 1; id <= 10; id += 1) manager.register(id, 0);
     expect(manager.count).toBe(3);
@@ -318,20 +318,20 @@ describe('ExpireSessionManager', () => {
     expect(manager.unregister(1, 0)).toBe(false);
   });
 
-  it('names all of its options where it is given one that it does not have', () => {
+  it('names all of its options when it gets an unknown one', () => {
     const options: ExpireSessionOptions & { expireAfterMs: number } = { expireAfterMs: 1000 };
     expect(() => new ExpireSessionManager(options)).toThrow(
-      /no option expireAfterMs .*: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax, expireMs$/,
+      /option expireAfterMs is unknown .*: sessionsMax, resultsPerSessionMax, resultsMax, resultBytesMax, expireMs$/,
     );
   });
 
-  it('refuses a time that is none', () => {
+  it('refuses an invalid time', () => {
     expect(codeOf(() => new ExpireSessionManager({ expireMs: 0 }))).toBe('SESSION_INVALID');
   });
 });
 
 describe('NoopSessionManager', () => {
-  it('applies everything, also what was applied before', () => {
+  it('applies everything, even what was applied before', () => {
     const manager = new NoopSessionManager();
     manager.register();
     expect(manager.judge()).toEqual({ kind: 'apply' });

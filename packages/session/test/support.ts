@@ -1,4 +1,4 @@
-/** What the tests of sessions share. */
+/** Helpers that the tests of sessions share. */
 import type { SessionCall, SessionManager, SessionVerdict } from '@babuza/raft';
 
 export function bytesOf(text: string): Uint8Array {
@@ -9,7 +9,10 @@ export function callOf(sessionId: number, sequence: number, lowestUnanswered = 1
   return { sessionId, sequence, lowestUnanswered };
 }
 
-/** Judges as a node does that applies one proposal at a time: what is new answers `result`. */
+/**
+ * Decides and records like a node that applies one proposal at a time. A new proposal answers
+ * `result`.
+ */
 export function propose(
   manager: SessionManager,
   call: SessionCall,
@@ -28,7 +31,7 @@ export function describeVerdict(verdict: SessionVerdict): string {
   return result === undefined ? 'duplicate' : `duplicate ${new TextDecoder().decode(result)}`;
 }
 
-/** The code of the error that this throws. */
+/** The code of the error that `run` throws. */
 export function codeOf(run: () => unknown): unknown {
   try {
     run();

@@ -1,6 +1,6 @@
 /**
- * A snapshot that is being made, in a folder with a temporary name. Nothing of it counts before it
- * is published.
+ * A snapshot that is being made in a folder with a temporary name. It does not exist for anybody
+ * until it is published.
  */
 import { dirname, isAbsolute } from 'node:path';
 import type { SnapshotFiles } from '@babuza/raft';
@@ -15,7 +15,7 @@ import {
 } from './format/manifest.ts';
 import {
   outsidePathBytesMax,
-  type FilePlace,
+  type FileLocation,
   type SnapshotContents,
 } from './format/metadata-file.ts';
 import { snapshotIdOf } from './format/snapshot-id.ts';
@@ -33,7 +33,7 @@ import { orAborted, untilAborted } from './until-aborted.ts';
 
 interface BuiltFile {
   readonly entry: ManifestFile;
-  readonly place: FilePlace;
+  readonly location: FileLocation;
 }
 
 export class SnapshotBuild implements SnapshotFiles {
@@ -65,7 +65,7 @@ export class SnapshotBuild implements SnapshotFiles {
   writeFile(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
     return this.#add(name, async (number) => ({
       entry: { name, ...(await this.#write(name, number, chunks, false)) },
-      place: { number },
+      location: { number },
     }));
   }
 
@@ -73,13 +73,14 @@ export class SnapshotBuild implements SnapshotFiles {
     return this.#add(name, async (number) => {
       const { outside } = this.#folder;
       checkOutsidePath(path);
-      if (outside === undefined) throw invalid('files in memory cannot be linked to the disk');
+      if (outside === undefined)
+        throw invalid('a snapshot in memory cannot link to a file on disk');
       const source = await translating(sourceFailure, () => outside.open(path, 'read'));
       try {
         await translating(writeFailure, () => makeDurable(outside, source, path));
         const content = contentOf(source, this.#form.chunkBytes);
         const written = await this.#write(name, number, content, true);
-        return { entry: { name, ...written }, place: { number, outside: path } };
+        return { entry: { name, ...written }, location: { number, outside: path } };
       } finally {
         await translating(writeFailure, () => source.close());
       }
@@ -87,8 +88,8 @@ export class SnapshotBuild implements SnapshotFiles {
   }
 
   /**
-   * Runs `write`, then waits for what it did not wait for. Throws the first failure, also one that
-   * `write` ignored.
+   * Runs `write`, and then waits for files that it did not await. Throws the first failure, even
+   * one that `write` ignored.
    */
   async run(write: (files: SnapshotFiles) => Promise<void>): Promise<void> {
     try {
@@ -97,7 +98,7 @@ export class SnapshotBuild implements SnapshotFiles {
         this.#signal,
       );
     } catch (error) {
-      // What a file said first is the cause of what `write` says.
+      // A file that failed before is the cause of the failure of `write`.
       this.#failure ??= { error };
     } finally {
       this.#sealed = true;
@@ -107,8 +108,8 @@ export class SnapshotBuild implements SnapshotFiles {
   }
 
   /**
-   * Writes the metadata. Durable after it: all of the folder but its own name, which is a temporary
-   * one.
+   * Writes the metadata. After that the whole folder is durable except its name, which is a
+   * temporary one.
    */
   async finish(): Promise<SnapshotContents> {
     const files = this.#files.toSorted((a, b) => (a.entry.name < b.entry.name ? -1 : 1));
@@ -121,7 +122,7 @@ export class SnapshotBuild implements SnapshotFiles {
       metadata: this.#metadata,
       manifest,
       manifestBytes: encodeManifest(manifest),
-      places: files.map(({ place }) => place),
+      locations: files.map(({ location }) => location),
     };
     await this.#folder.writeContents(this.#name, contents);
     return contents;
@@ -132,21 +133,23 @@ export class SnapshotBuild implements SnapshotFiles {
       this.#failure ??= { error };
       throw error;
     });
-    // Whoever does not wait for it learns of a failure from the snapshot.
+    // A caller that does not await this promise learns of the failure from `run`.
     adding.catch(() => undefined);
     this.#running.add(adding);
     return adding;
   }
 
   async #added(name: string, work: (number: number) => Promise<BuiltFile>): Promise<void> {
-    if (this.#sealed) throw invalid('the snapshot takes no more files');
+    if (this.#sealed)
+      throw invalid(
+        'the snapshot accepts no more files: await each writeFile before write returns',
+      );
     if (!isFileName(name)) {
       throw invalid(`a file name has 1 to 64 of A-Z a-z 0-9 . _ -, got ${String(name)}`);
     }
-    if (this.#names.has(name)) throw invalid(`the file ${name} is there already`);
+    if (this.#names.has(name)) throw invalid(`the snapshot already has a file ${name}`);
     this.#names.add(name);
     checkManifestLimits(this.#names.size);
-    this.#signal.throwIfAborted();
     this.#files.push(await work(this.#names.size));
   }
 
@@ -165,7 +168,8 @@ export class SnapshotBuild implements SnapshotFiles {
       const form = { codec, chunkBytes, salt: chunkSalt(this.#metadata, name) };
       const writer = new ChunkWriter(file, form, { level, headsOnly });
       for await (const chunk of untilAborted(chunks, this.#signal)) {
-        if (!(chunk instanceof Uint8Array)) throw invalid(`file ${name}: a chunk is no Uint8Array`);
+        if (!(chunk instanceof Uint8Array))
+          throw invalid(`file ${name}: a chunk must be a Uint8Array`);
         await translating(writeFailure, () => writer.append(chunk));
       }
       return await translating(writeFailure, () => writer.end());
@@ -176,12 +180,12 @@ export class SnapshotBuild implements SnapshotFiles {
 }
 
 /**
- * The file may have been written a moment ago: from here on it is as durable as the snapshot that
- * needs it.
+ * Makes a linked file durable, because it may have been written a moment ago and the snapshot will
+ * depend on it.
  */
 async function makeDurable(outside: FileSystem, source: File, path: string): Promise<void> {
-  // Durable after these two: content and name of the file outside. The snapshot that names it comes
-  // later.
+  // After these two syncs content and name of the file outside are durable. The snapshot that names
+  // it is published later.
   await source.datasync();
   await outside.syncDirectory(dirname(path));
 }
@@ -195,17 +199,17 @@ async function* contentOf(source: File, chunkBytes: number): AsyncGenerator<Uint
   }
 }
 
-/** The path is the caller's: that nothing is there is no damage of a snapshot. */
+/** A missing source file is a mistake of the caller and not damage of a snapshot. */
 function sourceFailure(cause: unknown): unknown {
   const failure = readFailure(cause);
-  return isCorrupt(failure) ? invalid('there is no such file to be linked', cause) : failure;
+  return isCorrupt(failure) ? invalid('the file to be linked does not exist', cause) : failure;
 }
 
 function checkOutsidePath(path: string): void {
   const fits = typeof path === 'string' && Buffer.byteLength(path) <= outsidePathBytesMax;
   if (fits && isAbsolute(path)) return;
   throw invalid(
-    `a file outside has an absolute path of at most ${outsidePathBytesMax} bytes, got ${path}`,
+    `a linked file needs an absolute path of at most ${outsidePathBytesMax} bytes, got ${path}`,
   );
 }
 

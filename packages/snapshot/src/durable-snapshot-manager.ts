@@ -7,9 +7,9 @@ import { StoredSnapshotManager } from './stored-snapshot-manager.ts';
 
 export class DurableSnapshotManager extends StoredSnapshotManager {
   /**
-   * `directory` (absolute) is made when it is missing; each group has a folder of its own in it.
-   * Nothing is touched before `open`.
+   * Creates nothing before `open`.
    *
+   * @param directory An absolute path, created if it is missing. Each group has a folder in it.
    * @throws SnapshotError `SNAPSHOT_INVALID`
    */
   constructor(
@@ -24,7 +24,7 @@ export class DurableSnapshotManager extends StoredSnapshotManager {
       );
     }
     const { fileSystem } = environment;
-    const place = { durable: true, fileSystem, outside: fileSystem, directory };
-    super(place, checkedForm(options));
+    const storage = { durable: true, fileSystem, outside: fileSystem, directory };
+    super(storage, checkedForm(options));
   }
 }

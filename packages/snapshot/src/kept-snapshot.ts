@@ -1,4 +1,4 @@
-/** A snapshot that a manager has, and who holds it. */
+/** A snapshot of a manager, and the number of its readers. */
 import type { StoredSnapshot } from '@babuza/raft';
 import { storedBytesOf } from './format/manifest.ts';
 import type { SnapshotContents } from './format/metadata-file.ts';
@@ -6,21 +6,23 @@ import type { SnapshotContents } from './format/metadata-file.ts';
 export class KeptSnapshot {
   readonly contents: SnapshotContents;
   readonly stored: StoredSnapshot;
-  /** Of its folder; another one once it was set aside. */
+  /** The name of its folder, which changes when the snapshot is set aside. */
   name: string;
   pins = 0;
-  /** Made in this life, or read whole in it. */
+  /** Whether this process has made the snapshot or has read all of it. */
   isChecked: boolean;
   /**
-   * - `stays`: it exists.
-   * - `goes`: it was removed for everybody but those who hold it; its folder goes with the last of
-   *   them.
-   * - `gone`: its folder is removed or set aside.
+   * The state of its removal.
+   *
+   * - `none`: it exists and is listed.
+   * - `pending`: it is not listed any more, and its folder is removed when its last reader closes
+   *   it.
+   * - `done`: its folder was removed or set aside.
    */
-  fate: 'stays' | 'goes' | 'gone' = 'stays';
+  removal: 'none' | 'pending' | 'done' = 'none';
 
   constructor(name: string, contents: SnapshotContents, isChecked: boolean) {
-    const { metadata, manifest, manifestBytes, places } = contents;
+    const { metadata, manifest, manifestBytes, locations } = contents;
     this.name = name;
     this.isChecked = isChecked;
     this.contents = contents;
@@ -28,9 +30,9 @@ export class KeptSnapshot {
       metadata,
       id: manifest.id,
       bytes: storedBytesOf(manifest),
-      // A copy: what is handed out may be changed by others.
+      // A copy, because callers may change what they get.
       manifest: manifestBytes.slice(),
-      linkedPaths: places.flatMap(({ outside }) => (outside === undefined ? [] : [outside])),
+      linkedPaths: locations.flatMap(({ outside }) => (outside === undefined ? [] : [outside])),
     });
   }
 }

@@ -1,12 +1,12 @@
 /**
- * The snapshots that exist, who holds them, and every change of what exists. The changes take
- * turns, so that none sees another one half done.
+ * The snapshots that exist, the readers that hold them open, and every change of them. Changes run
+ * one after the other, so that none sees another one half done.
  */
 import type { StoredSnapshot } from '@babuza/raft';
 import type { SnapshotContents } from './format/metadata-file.ts';
 import { KeptSnapshot } from './kept-snapshot.ts';
 import { PinnedSnapshot } from './pinned-snapshot.ts';
-import type { SnapshotFolder, SnapshotPlace } from './snapshot-folder.ts';
+import type { SnapshotFolder, SnapshotPosition } from './snapshot-folder.ts';
 import {
   isShortage,
   readFailure,
@@ -17,51 +17,60 @@ import {
 
 export class KeptSnapshots {
   readonly #folder: SnapshotFolder;
-  /** By name of the folder; also those that go when nobody holds them any more. */
+  /**
+   * By name of the folder. Includes snapshots that are removed when their last reader closes them.
+   */
   readonly #kept: Map<string, KeptSnapshot>;
   readonly #pinned: Set<PinnedSnapshot> = new Set();
-  /** Names that could not be removed: the next removal tries again. */
+  /** The names of folders that could not be removed. The next removal tries again. */
   readonly #unremoved: Set<string> = new Set();
-  #turn: Promise<unknown> = Promise.resolve();
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(folder: SnapshotFolder, found: readonly KeptSnapshot[]) {
     this.#folder = folder;
     this.#kept = new Map(found.map((kept) => [kept.name, kept]));
   }
 
-  /** Ascending by index, then by term: as their names are. */
+  /** The listed snapshots, ascending by index and term, which is the order of their names. */
   existing(): KeptSnapshot[] {
     return [...this.#kept.values()]
-      .filter(({ fate }) => fate === 'stays')
+      .filter(({ removal }) => removal === 'none')
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  find(at: SnapshotPlace): KeptSnapshot | undefined {
+  find(at: SnapshotPosition): KeptSnapshot | undefined {
     const kept = this.#kept.get(this.#folder.nameOf(at));
-    return kept?.fate === 'stays' ? kept : undefined;
+    return kept?.removal === 'none' ? kept : undefined;
   }
 
-  /** One that exists, or that somebody holds and whose going is called off with this. */
-  revive(at: SnapshotPlace): StoredSnapshot | undefined {
+  /**
+   * Returns an existing snapshot. If its removal is pending because a reader holds it, the removal
+   * is cancelled.
+   */
+  revive(at: SnapshotPosition): StoredSnapshot | undefined {
     const kept = this.#kept.get(this.#folder.nameOf(at));
-    // One that is gone is in the list no more.
+    // A snapshot whose removal is done is no longer in the map.
     if (kept === undefined) return undefined;
-    kept.fate = 'stays';
+    kept.removal = 'none';
     return kept.stored;
   }
 
   /**
-   * The same, where it is whole. One from an earlier life, whose files nobody has read in this one,
-   * is read now: what is damaged must not take the place of what is made or received.
+   * Returns an existing snapshot that is not damaged. One that an earlier process wrote, and this
+   * process has not read yet, is read now: a damaged snapshot must not replace one that is being
+   * made or received.
    */
-  async reviveWhole(at: SnapshotPlace): Promise<StoredSnapshot | undefined> {
+  async reviveWhole(at: SnapshotPosition): Promise<StoredSnapshot | undefined> {
     const stored = this.revive(at);
     if (stored === undefined || this.find(at)?.isChecked === true) return stored;
     return (await this.verify(at)) ? this.revive(at) : undefined;
   }
 
-  /** False for one that is damaged, and set aside with this, or that is not there. */
-  async verify(at: SnapshotPlace): Promise<boolean> {
+  /**
+   * Reads the snapshot. Returns false if it is damaged, which also sets it aside, or if it does not
+   * exist.
+   */
+  async verify(at: SnapshotPosition): Promise<boolean> {
     const found = this.find(at);
     if (found === undefined) return false;
     const pinned = this.pin(at);
@@ -74,30 +83,31 @@ export class KeptSnapshots {
     }
   }
 
-  /** Throws `SNAPSHOT_NOT_FOUND`. */
-  pin(at: SnapshotPlace): PinnedSnapshot {
+  /** Opens a snapshot for reading. Throws `SNAPSHOT_NOT_FOUND`. */
+  pin(at: SnapshotPosition): PinnedSnapshot {
     const kept = this.find(at);
     if (kept === undefined) {
       const what = `index ${at.index} and term ${at.term}`;
-      throw new SnapshotError('SNAPSHOT_NOT_FOUND', `there is no snapshot of ${what}`);
+      throw new SnapshotError(
+        'SNAPSHOT_NOT_FOUND',
+        `there is no snapshot of ${what} in ${this.#folder.path}`,
+      );
     }
     kept.pins += 1;
     const pinned = new PinnedSnapshot(this.#folder, kept, async () => {
       kept.pins -= 1;
       this.#pinned.delete(pinned);
-      // A failure here is nobody's who reads: the next `retain` tries again.
-      if (kept.fate === 'goes') await this.#inTurn(() => this.#removeIfFree(kept)).catch(ignore);
+      // The reader has nothing to do with a failed removal. The next `retain` tries again.
+      if (kept.removal === 'pending')
+        await this.#afterChanges(() => this.#removeIfFree(kept)).catch(ignore);
     });
     this.#pinned.add(pinned);
     return pinned;
   }
 
-  /**
-   * A finished folder becomes a snapshot, unless there is one of this index and term: then that one
-   * stays.
-   */
+  /** Turns a finished folder into a snapshot. If one of this index and term exists it stays. */
   publish(from: string, contents: SnapshotContents): Promise<StoredSnapshot> {
-    return this.#inTurn(async () => {
+    return this.#afterChanges(async () => {
       const existing = this.revive(contents.metadata);
       if (existing !== undefined) {
         await this.#folder.removeTree(from).catch(ignore);
@@ -112,24 +122,25 @@ export class KeptSnapshots {
     });
   }
 
-  /** It was found damaged. Who holds it may go on; nobody else gets it. */
+  /** Sets a damaged snapshot aside. Open readers may continue, and new ones do not get it. */
   setAside(kept: KeptSnapshot): Promise<void> {
-    return this.#inTurn(async () => {
-      if (kept.fate === 'gone') return;
-      kept.fate = 'gone';
+    return this.#afterChanges(async () => {
+      if (kept.removal === 'done') return;
+      kept.removal = 'done';
       this.#kept.delete(kept.name);
       kept.name = await this.#folder.setAside(kept.name);
     });
   }
 
   /**
-   * Removes those that go and are held by nobody. All are tried; the first failure is thrown. A
-   * removal whose disk had failed before is tried again; its next failure is not thrown, because it
-   * was reported, and one folder that cannot be removed must not stop all retention.
+   * Removes the snapshots whose removal is pending and that no reader holds. All are tried, and the
+   * first failure is thrown. Folders that could not be removed before are tried again. Their
+   * failures are not thrown, unless the system is short of a resource: they were reported before,
+   * and one folder that cannot be removed must not stop all retention.
    */
   removeFree(): Promise<void> {
-    return this.#inTurn(async () => {
-      const going = [...this.#kept.values()].filter(({ fate }) => fate === 'goes');
+    return this.#afterChanges(async () => {
+      const going = [...this.#kept.values()].filter(({ removal }) => removal === 'pending');
       let failure: { readonly error: unknown } | undefined;
       for (const name of this.#unremoved) {
         await this.#discard(name).catch((error: unknown) => {
@@ -145,33 +156,31 @@ export class KeptSnapshots {
     });
   }
 
-  /**
-   * Resolves when nothing of one that does not exist is left; an earlier removal may have failed.
-   */
-  finishRemoval(at: SnapshotPlace): Promise<void> {
-    return this.#inTurn(async () => {
+  /** Finishes an earlier removal that failed, so that nothing of the snapshot is left. */
+  finishRemoval(at: SnapshotPosition): Promise<void> {
+    return this.#afterChanges(async () => {
       const name = this.#folder.nameOf(at);
       if (this.#unremoved.has(name)) await this.#discard(name);
     });
   }
 
   /**
-   * Removes all, the newest included, and the identity record last: as long as a snapshot is there,
-   * the record says what it belongs to. Nothing is changed while somebody holds one
+   * Removes all snapshots, the newest included, and the identity record last: while a snapshot
+   * exists the record says what it belongs to. Nothing is changed while a reader holds one
    * (`SNAPSHOT_BUSY`).
    */
   removeAll(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#afterChanges(async () => {
       const all = [...this.#kept.values()];
       const held = all.find(({ pins }) => pins > 0);
       if (held !== undefined) {
         const { index, term } = held.stored.metadata;
         const what = `the snapshot of index ${index} and term ${term} is open for reading`;
-        throw new SnapshotError('SNAPSHOT_BUSY', `${what}: close it, then remove all of them`);
+        throw new SnapshotError('SNAPSHOT_BUSY', `${what}. Nothing was removed. Close it first`);
       }
-      for (const kept of all) kept.fate = 'gone';
+      for (const kept of all) kept.removal = 'done';
       this.#kept.clear();
-      // By the names in the folder, and by those of removals that have failed.
+      // The names in the folder, and those of failed removals.
       const { snapshots } = await this.#folder.find();
       let failure: { readonly error: unknown } | undefined;
       for (const name of new Set([...snapshots, ...this.#unremoved])) {
@@ -185,14 +194,14 @@ export class KeptSnapshots {
   }
 
   readIdentity(): Promise<Uint8Array | undefined> {
-    return this.#inTurn(() => translating(readFailure, () => this.#folder.readIdentity()));
+    return this.#afterChanges(() => translating(readFailure, () => this.#folder.readIdentity()));
   }
 
   writeIdentity(bytes: Uint8Array): Promise<void> {
-    return this.#inTurn(() => this.#folder.writeIdentity(bytes));
+    return this.#afterChanges(() => this.#folder.writeIdentity(bytes));
   }
 
-  /** Ends all reading. */
+  /** Closes all open snapshots. */
   async closePinned(): Promise<void> {
     await Promise.all([...this.#pinned].map((pinned) => pinned.close()));
   }
@@ -208,16 +217,17 @@ export class KeptSnapshots {
   }
 
   async #removeIfFree(kept: KeptSnapshot): Promise<void> {
-    if (kept.fate !== 'goes' || kept.pins > 0) return;
-    kept.fate = 'gone';
-    // Also where that fails: its name may be gone already, and so it can only be removed.
+    if (kept.removal !== 'pending' || kept.pins > 0) return;
+    kept.removal = 'done';
+    // The snapshot leaves the map even if the removal fails: its name may be gone already, so it
+    // can only be removed again.
     this.#kept.delete(kept.name);
     await this.#discard(kept.name);
   }
 
-  #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(() => translating(writeFailure, change));
-    this.#turn = result.catch(ignore);
+  #afterChanges<Result>(change: () => Promise<Result>): Promise<Result> {
+    const result = this.#lastChange.then(() => translating(writeFailure, change));
+    this.#lastChange = result.catch(ignore);
     return result;
   }
 }

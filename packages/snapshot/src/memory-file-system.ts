@@ -1,6 +1,7 @@
 /**
- * Files in memory, as far as snapshots need them: nothing is durable, nothing fails. Volatile
- * snapshots are the durable ones on this, so that both do the same, and send the same bytes.
+ * A file system in memory with the calls that snapshots need. Nothing is durable, and nothing
+ * fails. `VolatileSnapshotManager` runs the code of durable snapshots on it, so both behave alike
+ * and send the same bytes.
  */
 import {
   FileError,
@@ -14,7 +15,7 @@ import {
 } from '@babuza/vfs';
 
 interface Content {
-  /** May have room behind the end. */
+  /** The allocated bytes, which may be more than `length`. */
   bytes: Uint8Array;
   length: number;
 }
@@ -41,7 +42,7 @@ export class MemoryFileSystem implements FileSystem {
 
   async rename(from: string, to: string): Promise<void> {
     if ((await this.kindOf(from)) === undefined) throw new FileError('not-found', 'rename', from);
-    // Copies of the lists: what is renamed is added at their ends.
+    // The loops run over copies, because renamed paths are added at the end.
     const renamed = (path: string): string => to + path.slice(from.length);
     const isBelow = (path: string): boolean => path === from || path.startsWith(`${from}/`);
     for (const [path, content] of Array.from(this.#files)) {
@@ -82,7 +83,7 @@ export class MemoryFileSystem implements FileSystem {
   async syncDirectory(): Promise<void> {}
 
   async lock(): Promise<DirectoryLock> {
-    // Nobody else can reach these files.
+    // No other process can reach these files.
     return {
       tookFromSilentOwner: false,
       isFresh: () => true,

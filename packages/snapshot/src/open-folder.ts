@@ -1,6 +1,7 @@
 /**
- * What opening does: locks, removes what interrupted work left, and sorts what is whole from what
- * is damaged. It can be interrupted anywhere and done again.
+ * Opens the folder of a group: takes its lock, removes the leftovers of interrupted work, and
+ * separates the valid snapshots from the damaged ones. It may be interrupted anywhere and run
+ * again.
  */
 import { KeptSnapshot } from './kept-snapshot.ts';
 import type { SnapshotContents } from './format/metadata-file.ts';
@@ -14,12 +15,13 @@ import {
 } from './snapshot-error.ts';
 
 /**
- * The snapshots of the folder. The folder is locked when this resolves, and not when it rejects.
+ * Returns the snapshots of the folder. The folder is locked when this resolves, and not locked when
+ * it rejects.
  */
 export async function openFolder(folder: SnapshotFolder): Promise<KeptSnapshot[]> {
   try {
     await translating(writeFailure, () => folder.prepare());
-    const { snapshots, leftovers, parts } = await translating(readFailure, () => folder.find());
+    const { snapshots, leftovers, incoming } = await translating(readFailure, () => folder.find());
     await translating(writeFailure, async () => {
       for (const name of leftovers) await folder.removeTree(name);
     });
@@ -29,7 +31,7 @@ export async function openFolder(folder: SnapshotFolder): Promise<KeptSnapshot[]
       if (contents !== undefined) kept.push(new KeptSnapshot(name, contents, false));
     }
     const newestIndex = kept.at(-1)?.contents.metadata.index ?? 0;
-    await translating(writeFailure, () => keepNewestPart(folder, parts, newestIndex));
+    await translating(writeFailure, () => keepNewestIncoming(folder, incoming, newestIndex));
     return kept;
   } catch (error) {
     await folder.release().catch(() => undefined);
@@ -38,8 +40,8 @@ export async function openFolder(folder: SnapshotFolder): Promise<KeptSnapshot[]
 }
 
 /**
- * Looks at a snapshot without reading its files. A damaged one is set aside; others are there for
- * that.
+ * Checks a snapshot without reading its files. A damaged one is set aside, so that an earlier one
+ * is used.
  */
 async function wholeContents(
   folder: SnapshotFolder,
@@ -55,24 +57,27 @@ async function wholeContents(
 }
 
 /**
- * Of interrupted transfers only the newest is worth its space, and only if it is newer than what is
- * here.
+ * Keeps only the newest interrupted transfer, and only if it is newer than every snapshot. The
+ * others are not worth their space.
  */
-async function keepNewestPart(
+async function keepNewestIncoming(
   folder: SnapshotFolder,
-  parts: readonly string[],
+  incoming: readonly string[],
   newestIndex: number,
 ): Promise<void> {
   let best: { readonly name: string; readonly index: number } | undefined;
-  for (const name of parts) {
-    const index = await partIndex(folder, name);
+  for (const name of incoming) {
+    const index = await incomingIndex(folder, name);
     if (index > Math.max(newestIndex, best?.index ?? 0)) best = { name, index };
   }
-  for (const name of parts) if (name !== best?.name) await folder.removeTree(name);
+  for (const name of incoming) if (name !== best?.name) await folder.removeTree(name);
 }
 
-/** 0 where the transfer had hardly begun, or another release has begun it. */
-async function partIndex(folder: SnapshotFolder, name: string): Promise<number> {
+/**
+ * The index of the snapshot that a transfer brings, or 0 if its metadata is incomplete or of
+ * another release.
+ */
+async function incomingIndex(folder: SnapshotFolder, name: string): Promise<number> {
   try {
     const { metadata } = await translating(readFailure, () => folder.readContents(name));
     return metadata.index;

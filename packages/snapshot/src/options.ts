@@ -1,31 +1,31 @@
-/** How snapshots are stored. */
+/** The options of a snapshot manager. */
 import { chunkBytesMax, chunkBytesMin, type SnapshotCodec } from './format/manifest.ts';
 import { SnapshotError } from './snapshot-error.ts';
 
 export interface SnapshotManagerOptions {
-  /** `none` by default. What is sent is compressed in the same way. */
+  /** How chunks are compressed, on disk and when they are sent. Default `none`. */
   readonly compression?: SnapshotCodec | undefined;
-  /** For `deflate`: 1 (fast) to 9 (small); 6 by default. */
+  /** The level of `deflate`. Default 6; 1 (fast) to 9 (small). */
   readonly compressionLevel?: number | undefined;
   /**
-   * Content that shares a checksum, in bytes; 256 KiB by default. About four times as much is held
-   * in memory for each file that is written or read. Snapshots of other sizes are read as well.
+   * How many bytes of content share a checksum. Default 256 KiB; 512 bytes to 1 MiB. A file that is
+   * written or read takes about four times as much memory. Snapshots with other sizes can be read.
    */
   readonly chunkBytes?: number | undefined;
   /**
-   * The largest snapshot that is received, as stored, in bytes; a larger one is refused before its
-   * first byte (`SNAPSHOT_TOO_LARGE`). 1 to 2^53 - 1, or `Infinity` for no limit but the disk.
-   * Default `Infinity`.
+   * The largest snapshot that is received, in bytes as stored. A larger one is refused before its
+   * first byte (`SNAPSHOT_TOO_LARGE`). Default `Infinity`, which means that only the disk is a
+   * limit; otherwise 1 to 2^53 - 1.
    */
   readonly snapshotBytesMax?: number | undefined;
   /**
-   * What a snapshot that is received must leave free on the disk, in bytes; one that would not is
-   * refused before its first byte (`SNAPSHOT_NO_SPACE`). 0 to 2^53 - 1. Default 64 MiB.
+   * How many bytes a received snapshot must leave free on the disk. One that would leave less is
+   * refused before its first byte (`SNAPSHOT_NO_SPACE`). Default 64 MiB; 0 to 2^53 - 1.
    */
   readonly freeDiskBytesMin?: number | undefined;
 }
 
-/** The options with nothing left out. */
+/** The options with their defaults. */
 export interface StorageForm {
   readonly codec: SnapshotCodec;
   readonly level: number;
@@ -42,7 +42,10 @@ const optionNames: ReadonlySet<string> = new Set([
   'freeDiskBytesMin',
 ]);
 
-/** Throws `SNAPSHOT_INVALID` naming the option, what was given and what is allowed. */
+/**
+ * Fills in the defaults. Throws `SNAPSHOT_INVALID`, which names the option, the value, and the
+ * values that are allowed.
+ */
 export function checkedForm(options: SnapshotManagerOptions = {}): StorageForm {
   if (typeof options !== 'object' || options === null) refuse('options', 'an object', options);
   for (const name of Object.keys(options)) {
@@ -59,8 +62,8 @@ export function checkedForm(options: SnapshotManagerOptions = {}): StorageForm {
     checkInteger('snapshotBytesMax', snapshotBytesMax, 1, Number.MAX_SAFE_INTEGER);
   }
   checkInteger('freeDiskBytesMin', freeDiskBytesMin, 0, Number.MAX_SAFE_INTEGER);
-  const room = { snapshotBytesMax, freeDiskBytesMin };
-  return { codec: compression, level: compressionLevel, chunkBytes, ...room };
+  const limits = { snapshotBytesMax, freeDiskBytesMin };
+  return { codec: compression, level: compressionLevel, chunkBytes, ...limits };
 }
 
 function checkInteger(name: string, value: number, min: number, max: number): void {

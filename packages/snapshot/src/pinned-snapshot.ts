@@ -1,6 +1,6 @@
 /**
- * A snapshot that is read. As long as it is open its folder stays. Every chunk is checked before it
- * is handed out; the hash of a file is compared behind its last chunk.
+ * A snapshot that is open for reading. Its folder stays until it is closed. Every chunk is verified
+ * before it is returned, and the hash of a file after its last chunk.
  */
 import type { OpenSnapshot, StoredSnapshot } from '@babuza/raft';
 import type { ChunkReader } from './files/chunk-reader.ts';
@@ -17,7 +17,7 @@ export class PinnedSnapshot implements OpenSnapshot {
   readonly #readers: Set<ChunkReader> = new Set();
   #closing: Promise<void> | undefined;
 
-  /** `release` gives the pin back; it never rejects. */
+  /** `release` removes the hold on the folder. It never rejects. */
   constructor(folder: SnapshotFolder, kept: KeptSnapshot, release: () => Promise<void>) {
     this.#folder = folder;
     this.#kept = kept;
@@ -29,12 +29,15 @@ export class PinnedSnapshot implements OpenSnapshot {
   async *readFile(name: string): AsyncGenerator<Uint8Array, void> {
     const at = this.fileNames.indexOf(name);
     if (at === -1) {
-      throw new SnapshotError('SNAPSHOT_NOT_FOUND', `there is no file ${name} in the snapshot`);
+      throw new SnapshotError(
+        'SNAPSHOT_NOT_FOUND',
+        `the snapshot has no file ${name}. Its files are: ${this.fileNames.join(', ')}`,
+      );
     }
     yield* this.#reading(at, (reader) => reader.content());
   }
 
-  /** All files as they are stored and sent, from a byte on. */
+  /** All files in their stored form, which is also sent, from a byte offset on. */
   async *readStored(offset: number): AsyncGenerator<Uint8Array, void> {
     let start = 0;
     for (const [at, { storedBytes }] of this.#kept.contents.manifest.files.entries()) {
@@ -49,7 +52,7 @@ export class PinnedSnapshot implements OpenSnapshot {
     }
   }
 
-  /** Whether all files are what they were. Damage is `false`; a disk that would not read throws. */
+  /** Whether all files are undamaged. Rejects if the disk fails to read. */
   async verify(): Promise<boolean> {
     try {
       for (const name of this.fileNames) {
@@ -73,8 +76,8 @@ export class PinnedSnapshot implements OpenSnapshot {
   }
 
   async #close(): Promise<void> {
-    // The bytes were checked when they were read: that a file for reading closes badly says nothing
-    // about them.
+    // The bytes were verified when they were read, so a failure to close a file says nothing about
+    // them.
     await Promise.allSettled([...this.#readers].map((reader) => reader.close()));
     await this.#release();
   }
@@ -88,7 +91,8 @@ export class PinnedSnapshot implements OpenSnapshot {
     try {
       reader = await this.#folder.openFile(this.#kept.name, this.#kept.contents, at);
       this.#readers.add(reader);
-      // It may have been closed while the file was being opened, and has not closed this reader.
+      // The snapshot may have been closed while the file was being opened. `close` did not know
+      // this reader.
       this.#assertOpen();
       await reader.checkSizes();
       yield* read(reader);

@@ -1,10 +1,11 @@
 /**
- * Removes what may not be only ours: people leave folders in folders, and links. Of a link the link
- * goes, never what it leads to; what something is, is therefore asked of the folder that it is in.
+ * Removes a tree that may contain files of others, such as nested folders and links. A link is
+ * removed itself, never its target. For that the kind of an entry comes from the listing of its
+ * folder, which does not follow links.
  */
 import type { EntryKind, FileSystem } from '@babuza/vfs';
 
-/** What has this name in a folder; a link is `other`. */
+/** The kind of the entry with this name. A link is `other`. */
 export async function entryKind(
   fileSystem: FileSystem,
   folder: string,
@@ -14,7 +15,7 @@ export async function entryKind(
   return entries.find((entry) => entry.name === name)?.kind;
 }
 
-/** Removes the name with all that is below it; fine if there is none. */
+/** Removes the entry and everything below it. Does nothing if it does not exist. */
 export async function removeTree(
   fileSystem: FileSystem,
   folder: string,

@@ -1,29 +1,29 @@
 /**
- * The errors of snapshots, by what the caller does about them. The codes are API and never change
- * their meaning; the messages are for people. Match by `code`: two copies of this package in one
- * process have different classes.
+ * The errors of snapshots. The codes are API, and their meaning never changes; the messages are for
+ * people. Match by `code`, because two copies of this package in one process have different
+ * classes.
  *
- * - `SNAPSHOT_INVALID`: fix the call. `SNAPSHOT_CLOSED`: the manager or the open snapshot is
- *   closed, or not open yet.
- * - `SNAPSHOT_NOT_FOUND`: there is no such snapshot, or no such file in it.
- * - `SNAPSHOT_BUSY`: the same snapshot is being received already, or one that should be removed is
- *   open. Wait, or end it.
- * - `SNAPSHOT_TOO_LARGE`: a snapshot that another node offers is above `snapshotBytesMax`; nothing
- *   was received. Raise the option, or find out who sends it.
- * - `SNAPSHOT_NO_SPACE`: nothing is left of the attempt. Free space and try again.
- * - `SNAPSHOT_TRY_AGAIN`: the system was short of something for a moment, such as a file
- *   descriptor. Nothing was acknowledged and nothing is known to be wrong. Make the same call again
- *   later.
- * - `SNAPSHOT_WRITE_FAILED`: the disk failed; nothing is left of the attempt, and nothing was
- *   acknowledged.
- * - `SNAPSHOT_READ_FAILED`: the disk would not read; nothing is known about the data.
- * - `SNAPSHOT_CORRUPT`: bytes are not what they were; `details` say which. Use another snapshot.
- * - `SNAPSHOT_VERSION`: written by a newer release. `SNAPSHOT_LOCKED`: another manager has the
- *   folder.
- * - `SNAPSHOT_FOREIGN`: a link, FIFO, socket or device has the name of a file of ours. It was
+ * - `SNAPSHOT_INVALID`: an argument is wrong. Fix the call.
+ * - `SNAPSHOT_CLOSED`: the manager or the open snapshot is closed, or not open yet.
+ * - `SNAPSHOT_NOT_FOUND`: there is no such snapshot, or it has no such file.
+ * - `SNAPSHOT_BUSY`: the same snapshot is already being received, or one that should be removed is
+ *   open. Wait, or end the other call.
+ * - `SNAPSHOT_TOO_LARGE`: another node offers a snapshot above `snapshotBytesMax`. Nothing was
+ *   received. Raise the option, or find out which node sends it.
+ * - `SNAPSHOT_NO_SPACE`: the disk is full. Nothing of the attempt is left. Free space and try
+ *   again.
+ * - `SNAPSHOT_TRY_AGAIN`: the system was short of a resource, such as a file descriptor. Nothing
+ *   was acknowledged, and no damage is known. Make the same call again later.
+ * - `SNAPSHOT_WRITE_FAILED`: the disk failed to write. Nothing was acknowledged, and nothing of the
+ *   attempt is left.
+ * - `SNAPSHOT_READ_FAILED`: the disk failed to read. Nothing is known about the data.
+ * - `SNAPSHOT_CORRUPT`: bytes are damaged; `details` say which. Use another snapshot.
+ * - `SNAPSHOT_VERSION`: a newer release wrote the snapshot.
+ * - `SNAPSHOT_LOCKED`: another manager has the folder.
+ * - `SNAPSHOT_FOREIGN`: a link, FIFO, socket or device has the name of a snapshot file. It was
  *   neither followed nor changed. Move it away.
- * - `SNAPSHOT_LOCK_LOST`: this manager had the folder and has lost its lock. It changes nothing any
- *   more, and what was under way was not acknowledged. Stop the process.
+ * - `SNAPSHOT_LOCK_LOST`: this manager has lost the lock of its folder. It changes nothing any
+ *   more, and pending calls were not acknowledged. Stop the process.
  */
 import { FileError, type FileErrorKind } from '@babuza/vfs';
 
@@ -43,11 +43,11 @@ export type SnapshotErrorCode =
   | 'SNAPSHOT_LOCKED'
   | 'SNAPSHOT_LOCK_LOST';
 
-/** Where bytes are wrong, as far as it is known. */
+/** The position of damaged bytes, as far as it is known. */
 export interface DamageDetails {
-  /** The file, or what was being read. */
+  /** The path of the file, or a name such as `the stream`. */
   readonly file: string;
-  /** In bytes from its start. */
+  /** The offset in bytes from its start. */
   readonly offset: number;
   readonly expected?: string | number | undefined;
   readonly got?: string | number | undefined;
@@ -70,7 +70,7 @@ export class SnapshotError extends Error {
   }
 }
 
-/** Bytes that are not what they should be. */
+/** An error for damaged bytes. */
 export function corrupt(problem: string, details: DamageDetails, cause?: unknown): SnapshotError {
   const { file, offset, expected, got } = details;
   const both = expected === undefined ? '' : `: expected ${expected}, got ${got}`;
@@ -91,22 +91,22 @@ const missingKinds: ReadonlySet<FileErrorKind> = new Set([
   'not-a-file',
 ]);
 
-/** A lock that this manager held and lost; `undefined` for everything else. */
+/** An error if this manager lost its lock; `undefined` for any other failure. */
 export function lockFailure(cause: FileError): SnapshotError | undefined {
-  // When a lock is given back, `locked` means that it was lost before.
+  // At the release of a lock, `locked` means that the lock was lost before.
   const isLost =
     cause.kind === 'lock-lost' || (cause.kind === 'locked' && cause.operation === 'unlock');
   if (!isLost) return undefined;
   return new SnapshotError(
     'SNAPSHOT_LOCK_LOST',
-    `the folder of the snapshots is not this process's any more, and nothing is changed in it: ${cause.message}. Stop this process, and start it again only where no other process has the folder`,
+    `this process has lost the lock of the folder of the snapshots, and changes nothing in it any more: ${cause.message}. Stop this process, and start it again only if no other process uses the folder`,
     { cause },
   );
 }
 
 /**
- * A failed file while a snapshot is read. A file that is gone is damage: its snapshot says that it
- * is there.
+ * Translates a file error while a snapshot is read. A missing file is damage, because the snapshot
+ * says that it exists.
  */
 export function readFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
@@ -121,24 +121,26 @@ export function readFailure(cause: unknown): unknown {
     return corrupt(problem, { file: cause.path, offset: 0 }, cause);
   }
   if (cause.isTransient) return tryAgain('read', cause);
-  return new SnapshotError('SNAPSHOT_READ_FAILED', `the disk would not read: ${cause.message}`, {
+  return new SnapshotError('SNAPSHOT_READ_FAILED', `the disk failed to read: ${cause.message}`, {
     cause,
   });
 }
 
 function tryAgain(done: 'read' | 'acknowledged', cause: FileError): SnapshotError {
-  const message = `nothing was ${done}, and the same call may succeed later: ${cause.message}`;
+  const message = `the system was short of a resource or denied access, and nothing was ${done}. Make the same call again later: ${cause.message}`;
   return new SnapshotError('SNAPSHOT_TRY_AGAIN', message, { cause });
 }
 
-/** Whether a failure is that of a system that is short of something for a moment. */
+/**
+ * Whether a failure means that the system was short of a resource, or denied access, for a moment.
+ */
 export function isShortage(error: unknown): boolean {
   return error instanceof SnapshotError
     ? error.code === 'SNAPSHOT_TRY_AGAIN'
     : error instanceof FileError && error.isTransient;
 }
 
-/** A failed file while a snapshot is made, taken or removed. */
+/** Translates a file error while a snapshot is made, received or removed. */
 export function writeFailure(cause: unknown): unknown {
   if (!(cause instanceof FileError)) return cause;
   const lost = lockFailure(cause);
@@ -152,7 +154,7 @@ export function writeFailure(cause: unknown): unknown {
     });
   }
   if (cause.isTransient) return tryAgain('acknowledged', cause);
-  // Also from a sync: what it lost is thrown away as a whole, so another attempt starts with new
+  // This includes failed syncs: the whole attempt is discarded, and the next one starts with new
   // files.
   const noSpace = cause.kind === 'no-space';
   return new SnapshotError(
@@ -162,7 +164,7 @@ export function writeFailure(cause: unknown): unknown {
   );
 }
 
-/** Runs `work` and turns its file errors with one of the functions above. */
+/** Runs `work` and translates its file errors with one of the functions above. */
 export async function translating<Result>(
   translate: (cause: unknown) => unknown,
   work: () => Promise<Result>,

@@ -1,14 +1,15 @@
 /**
- * The folder of one group: the names in it, what they mean, and every durable step that changes
+ * The folder of one group: the names in it, their meaning, and every durable step that changes
  * them.
  *
- * - `<index>-<term>`: a snapshot, whole and durable. It got this name when it was both.
- * - `….tmp`: being made; `….gone`: being removed. Removed at the next opening.
- * - `<id>.part`: an interrupted transfer, to be continued.
- * - `….damaged`: set aside for people; never read again.
+ * - `<index>-<term>`: a snapshot. It gets this name when it is complete and durable.
+ * - `….tmp`: a snapshot that is being made. `….gone`: one that is being removed. The next opening
+ *   removes both.
+ * - `<id>.part`: an interrupted transfer that can be continued.
+ * - `….damaged`: a damaged snapshot, set aside for people and never read again.
  * - `IDENTITY`: the identity record, which says what the snapshots belong to.
  *
- * Errors are the `FileError`s of the disk, and those of the format.
+ * Errors are `FileError`s of the disk, and errors of the format.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
@@ -32,39 +33,43 @@ import { ChunkReader } from './files/chunk-reader.ts';
 import { entryKind, removeTree } from './remove-tree.ts';
 import { corrupt, lockFailure, SnapshotError } from './snapshot-error.ts';
 
-export type SnapshotPlace = Pick<SnapshotMetadata, 'index' | 'term'>;
+export type SnapshotPosition = Pick<SnapshotMetadata, 'index' | 'term'>;
 
-/** As many as a number of 53 bits needs, so that names sort as numbers. */
+/** As many digits as a number of 53 bits needs, so that names sort like numbers. */
 const digits = 16;
 const snapshotPattern = /^(\d{16})-(\d{16})$/;
 const leftoverPattern = /\.(?:tmp|gone)$/;
-const partPattern = /^[0-9a-f]{64}\.part$/;
+const incomingPattern = /^[0-9a-f]{64}\.part$/;
 const damagedPattern = /^\d{16}-\d{16}\.damaged$/;
 const metadataName = 'snapshot';
-/** What an interrupted write of it leaves ends as the leftovers do, and goes with them. */
+/**
+ * An interrupted write leaves a file that matches `leftoverPattern` and is removed with the
+ * leftovers.
+ */
 const identityName = 'IDENTITY';
-/** More would fill a disk that rots. */
+/** How many damaged snapshots are kept. More would fill a failing disk. */
 const damagedKept = 2;
 
 export interface FoundNames {
   readonly snapshots: readonly string[];
   readonly leftovers: readonly string[];
-  readonly parts: readonly string[];
+  readonly incoming: readonly string[];
 }
 
 export class SnapshotFolder {
-  /** Changes nothing once the lock of the folder is lost. */
+  /** Refuses every change once the lock of the folder is lost. */
   readonly fileSystem: GuardedFileSystem;
-  /** Where files outside of snapshots are, if there may be any. */
+  /** The file system of files outside the snapshots. Absent if there are none. */
   readonly outside: FileSystem | undefined;
   readonly groupId: bigint;
   readonly path: string;
-  /** Snapshots whose removal has begun, and whose new name is not known to be durable. */
+  /** Snapshots that were renamed for their removal, and whose new name may not be durable. */
   readonly #unsyncedRemovals: Set<string> = new Set();
   #lock: DirectoryLock | undefined;
   /**
-   * The folders that this process has begun, by name, each with the view that tells it of syncs
-   * that failed since: any of them may have dropped its name.
+   * The folders that this process has started to fill, by name. Each has a view of the file system
+   * that remembers syncs that failed since then, because any of them may have dropped the folder's
+   * name.
    */
   readonly #begun = new Map<string, GuardedFileSystem>();
 
@@ -80,17 +85,20 @@ export class SnapshotFolder {
     this.path = `${directory}/group-${groupId.toString(16).padStart(digits, '0')}`;
   }
 
-  /** Makes the folder, durably, and takes its lock: two managers would remove each other's work. */
+  /**
+   * Creates the folder durably and takes its lock. Without the lock two managers would remove each
+   * other's work.
+   */
   async prepare(): Promise<void> {
     await this.fileSystem.makeDirectory(this.path);
     this.#lock = await this.fileSystem.lock(this.path);
-    // Durable after it: every name that is about to be believed, and the renames before removals
-    // that were interrupted. A crash just before leaves the same names, or those before the last
-    // step of the process that was here.
+    // After this sync every name that is read next is durable, and so are the renames of
+    // interrupted removals. A crash before it leaves the same names, or those before the last step
+    // of the earlier process.
     await this.fileSystem.syncDirectory(this.path);
   }
 
-  /** Calls `listener` once when the lock is found lost, with `SNAPSHOT_LOCK_LOST`. */
+  /** Calls `listener` once with `SNAPSHOT_LOCK_LOST` when the lock is found lost. */
   onLost(listener: (error: Error) => void): void {
     this.#lock?.onLost((error) => {
       listener(lockFailure(error) ?? error);
@@ -105,14 +113,14 @@ export class SnapshotFolder {
     const entries = await this.fileSystem.list(this.path);
     const folders = entries.filter(({ kind }) => kind === 'directory');
     return {
-      // A file is none, and neither is a link: where it leads, others may remove what we rely on.
+      // A file or a link is not a snapshot. Others may remove what a link points to.
       snapshots: namesLike(snapshotPattern, folders),
       leftovers: namesLike(leftoverPattern, entries),
-      parts: namesLike(partPattern, folders),
+      incoming: namesLike(incomingPattern, folders),
     };
   }
 
-  nameOf({ index, term }: SnapshotPlace): string {
+  nameOf({ index, term }: SnapshotPosition): string {
     return `${String(index).padStart(digits, '0')}-${String(term).padStart(digits, '0')}`;
   }
 
@@ -124,14 +132,20 @@ export class SnapshotFolder {
     return `${this.pathOf(name)}/file-${String(number).padStart(4, '0')}`;
   }
 
-  /** The metadata of a snapshot or of a part, checked in itself. */
+  /**
+   * Reads the metadata of a snapshot or of an interrupted transfer, and checks that it is
+   * consistent.
+   */
   async readContents(name: string): Promise<SnapshotContents> {
     const path = `${this.pathOf(name)}/${metadataName}`;
     const file = await this.fileSystem.open(path, 'read');
     try {
       const bytes = await file.size();
       if (bytes > metadataFileBytesMax) {
-        throw corrupt('the file is too long', { file: path, offset: 0 });
+        throw corrupt(`the file has ${bytes} bytes, at most ${metadataFileBytesMax} are allowed`, {
+          file: path,
+          offset: 0,
+        });
       }
       const content = new Uint8Array(bytes);
       const got = await file.read(content, 0);
@@ -142,8 +156,8 @@ export class SnapshotFolder {
   }
 
   /**
-   * The contents of a snapshot whose files are there and have the right sizes; their bytes are not
-   * read.
+   * Reads the contents of a snapshot and checks that its files exist with the right sizes. The
+   * bytes of the files are not read.
    */
   async load(name: string): Promise<SnapshotContents> {
     const contents = await this.readContents(name);
@@ -152,7 +166,7 @@ export class SnapshotFolder {
       const details = { file: this.pathOf(name), offset: 0, expected, got: name };
       throw corrupt('the folder has the name of another snapshot', details);
     }
-    for (const [at] of contents.places.entries()) {
+    for (const [at] of contents.locations.entries()) {
       const reader = await this.openFile(name, contents, at);
       try {
         await reader.checkSizes();
@@ -163,55 +177,53 @@ export class SnapshotFolder {
     return contents;
   }
 
-  /** Opens a file of a snapshot, by its number in the manifest. */
+  /** Opens a file of a snapshot by its number in the manifest. */
   async openFile(name: string, contents: SnapshotContents, at: number): Promise<ChunkReader> {
     const entry = contents.manifest.files[at];
-    const place = contents.places[at];
-    if (entry === undefined || place === undefined) throw new RangeError(`there is no file ${at}`);
+    const location = contents.locations[at];
+    if (entry === undefined || location === undefined)
+      throw new RangeError(`there is no file ${at}`);
     const chunks = new FileChunks(contents.metadata, contents.manifest, entry);
-    const inside = { fileSystem: this.fileSystem, path: this.filePath(name, place.number) };
-    if (place.outside === undefined) return ChunkReader.open(chunks, inside);
+    const inside = { fileSystem: this.fileSystem, path: this.filePath(name, location.number) };
+    if (location.outside === undefined) return ChunkReader.open(chunks, inside);
     if (this.outside === undefined) {
-      throw corrupt('there are no files outside', { file: place.outside, offset: 0 });
+      throw corrupt('this manager has no file system for files outside of snapshots', {
+        file: location.outside,
+        offset: 0,
+      });
     }
-    return ChunkReader.open(chunks, inside, { fileSystem: this.outside, path: place.outside });
+    return ChunkReader.open(chunks, inside, { fileSystem: this.outside, path: location.outside });
   }
 
-  /** Makes the folder of a snapshot that is not finished; nothing of it is durable. */
+  /** Creates the folder of an unfinished snapshot. It is not durable. */
   async begin(name: string): Promise<void> {
     this.#begun.set(name, this.fileSystem.fromNow());
     await this.fileSystem.makeDirectory(this.pathOf(name));
   }
 
-  /** Writes the metadata into a folder and makes it, and the names in the folder, durable. */
+  /** Writes the metadata into a folder, and makes it and the names in the folder durable. */
   async writeContents(name: string, contents: SnapshotContents): Promise<void> {
     await this.#writeMetadata(name, contents, 'create');
     await this.syncNames(name);
   }
 
-  /**
-   * Writes the same metadata again: it was read, but only this makes sure that it is more than
-   * cached.
-   */
+  /** Writes the same metadata again. It was read before, but it may only be in the page cache. */
   rewriteContents(name: string, contents: SnapshotContents): Promise<void> {
     return this.#writeMetadata(name, contents, 'write');
   }
 
-  /**
-   * Durable after it: the names of the files in a folder. A crash just before may leave any of them
-   * out.
-   */
+  /** Makes the names of the files in a folder durable. A crash before that may lose any of them. */
   async syncNames(name: string): Promise<void> {
     await this.#sinceBegin(name).syncDirectory(this.pathOf(name));
   }
 
   /**
-   * Gives a finished folder its name. Its files and their names must be durable: (1) rename, (2)
-   * sync. A crash before (2) leaves either name, and so all of the snapshot or nothing of it. A
-   * failure is undone as far as the disk lets us.
+   * Gives a finished folder its final name. Its files and their names must be durable. The steps
+   * are (1) rename, (2) sync. A crash before (2) leaves either name, and so the whole snapshot or
+   * nothing. After a failure the snapshot is removed as far as the disk allows it.
    */
   async publish(from: string, to: string): Promise<void> {
-    // What has the name and was not believed: the undoing of an earlier failure failed too.
+    // A folder with this name is left if the removal after an earlier failure failed, too.
     if ((await entryKind(this.fileSystem, this.path, to)) !== undefined) await this.discard(to);
     await this.fileSystem.rename(this.pathOf(from), this.pathOf(to));
     try {
@@ -221,15 +233,15 @@ export class SnapshotFolder {
       await this.discard(to).catch(ignore);
       throw error;
     }
-    // Acknowledged only while the folder is still this manager's.
+    // The snapshot is acknowledged only if this manager still has the lock.
     await this.fileSystem.confirm();
   }
 
   /**
-   * Removes a snapshot: (1) it loses its name, (2) durably, (3) its files go. Were files to go
-   * before (2), a crash could leave a snapshot without some of them. An earlier attempt that has
-   * stopped in between is continued. If it stopped at (2), it begins again with (1): a sync that
-   * failed may have forgotten the rename, and the next sync would not cover it.
+   * Removes a snapshot: (1) rename it, (2) sync, (3) remove its files. If files were removed before
+   * (2) a crash could leave a snapshot without some of them. An earlier attempt that stopped in
+   * between is continued. If it stopped at (2) it starts again at (1): a failed sync may have
+   * dropped the rename from the cache, and the next sync would not write it.
    */
   async discard(name: string): Promise<void> {
     const gone = `${name}.gone`;
@@ -246,13 +258,14 @@ export class SnapshotFolder {
     if (!isThere) return;
     this.#unsyncedRemovals.add(name);
     await this.fileSystem.rename(this.pathOf(name), this.pathOf(gone));
-    // Durable after it: that it is gone. A crash just before leaves it whole, or its leftover.
+    // After this sync the removal is durable. A crash before it leaves the whole snapshot, or a
+    // leftover.
     await fileSystem.syncDirectory(this.path);
     this.#unsyncedRemovals.delete(name);
     await this.removeTree(gone);
   }
 
-  /** The identity record, or `undefined` where there is none. */
+  /** Reads the identity record. Returns `undefined` if there is none. */
   async readIdentity(): Promise<Uint8Array | undefined> {
     const record = await readRecord(this.fileSystem, this.path, identityName);
     if (record.kind === 'whole') return record.bytes;
@@ -263,31 +276,30 @@ export class SnapshotFolder {
     }
     throw new SnapshotError(
       'SNAPSHOT_VERSION',
-      `${file}: format version ${record.version} is unknown here; use the release that wrote it`,
+      `${file} has format version ${record.version}, which this release does not know. Use the release that wrote it`,
     );
   }
 
-  /** Replaces the identity record; durable after it. */
+  /** Replaces the identity record durably. */
   writeIdentity(bytes: Uint8Array): Promise<void> {
     return writeRecord(this.fileSystem.fromNow(), this.path, identityName, bytes);
   }
 
-  /** Removes the identity record; durable after it, and fine if there is none. */
+  /** Removes the identity record durably. Does nothing if there is none. */
   removeIdentity(): Promise<void> {
     return removeRecord(this.fileSystem.fromNow(), this.path, identityName);
   }
 
   /**
-   * Puts a damaged snapshot out of the way and returns its new name. Only the newest of them are
-   * kept.
+   * Sets a damaged snapshot aside and returns its new name. Only the newest damaged ones are kept.
    */
   async setAside(name: string): Promise<string> {
     const damaged = `${name}.damaged`;
     const fileSystem = this.fileSystem.fromNow();
     await this.removeTree(damaged);
     await this.fileSystem.rename(this.pathOf(name), this.pathOf(damaged));
-    // Durable after it: that nobody takes it for a snapshot. A crash just before: it is found
-    // damaged again.
+    // After this sync nobody takes it for a snapshot any more. A crash before it leaves the damaged
+    // snapshot, which the next opening finds again.
     await fileSystem.syncDirectory(this.path);
     const names = (await this.fileSystem.list(this.path))
       .map((entry) => entry.name)
@@ -304,23 +316,23 @@ export class SnapshotFolder {
     const file = await this.fileSystem.open(`${this.pathOf(name)}/${metadataName}`, mode);
     try {
       await file.write(encodeMetadataFile(contents), 0);
-      // Durable after it: the metadata; a new file's name may still be lost.
+      // After this sync the metadata is durable. The name of a new file may still be lost.
       await file.datasync();
     } finally {
       await file.close();
     }
   }
 
-  /**
-   * Removes a folder with all that is in it; fine if there is none. Nothing of it may count any
-   * more.
-   */
+  /** Removes a folder with everything in it. Does nothing if it does not exist. */
   async removeTree(name: string): Promise<void> {
     await removeTree(this.fileSystem, this.path, name);
     this.#begun.delete(name);
   }
 
-  /** A folder of an earlier process is told of all failures: nobody knows when it got its name. */
+  /**
+   * For a folder that an earlier process created every failed sync counts, because it is unknown
+   * when it was named.
+   */
   #sinceBegin(name: string): GuardedFileSystem {
     return this.#begun.get(name) ?? this.fileSystem;
   }
@@ -330,7 +342,7 @@ function namesLike(pattern: RegExp, entries: readonly DirectoryEntry[]): readonl
   return entries.map(({ name }) => name).filter((name) => pattern.test(name));
 }
 
-/** Whether a failure says that something is not there. */
+/** Whether a file error says that a file does not exist. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof FileError && error.kind === 'not-found';
 }

@@ -1,9 +1,12 @@
 /**
- * The snapshots of one group on any file system: the calls of the port, and what is under way. It
- * keeps one invariant: what `list` says was whole and durable when it came in, and stays so while
- * it is listed or held. What exists is in `KeptSnapshots`, the durable steps in `SnapshotFolder`;
+ * The snapshots of one group on any file system. This class implements the port of `@babuza/raft`
+ * and tracks the calls under way. Making, receiving and reading run concurrently.
+ *
+ * Invariant: every snapshot that `list` returns was complete and durable when it was added, and
+ * stays so while it is listed or open.
+ *
+ * `KeptSnapshots` holds the existing snapshots, `SnapshotFolder` the durable steps.
  * `DurableSnapshotManager` and `VolatileSnapshotManager` are this class on two file systems.
- * Making, receiving and reading run beside each other.
  */
 import { setMaxListeners } from 'node:events';
 import type { OpenSnapshot, SnapshotFiles, SnapshotManager, StoredSnapshot } from '@babuza/raft';
@@ -15,47 +18,50 @@ import { checkedMetadata, checkId, type SnapshotContents } from './format/metada
 import { KeptSnapshots } from './kept-snapshots.ts';
 import { openFolder } from './open-folder.ts';
 import type { StorageForm } from './options.ts';
-import { ReceivingParts } from './receiving-parts.ts';
-import { SnapshotFolder, type SnapshotPlace } from './snapshot-folder.ts';
+import { IncomingSnapshots } from './incoming-snapshots.ts';
+import { SnapshotFolder, type SnapshotPosition } from './snapshot-folder.ts';
 import { SnapshotError, translating, writeFailure } from './snapshot-error.ts';
 import { reasonOf } from './until-aborted.ts';
 
-export interface StorePlace {
+export interface SnapshotStorage {
   readonly durable: boolean;
   readonly fileSystem: FileSystem;
-  /** Where linked files are. */
+  /** The file system of linked files. Absent if there are none. */
   readonly outside: FileSystem | undefined;
   readonly directory: string;
 }
 
-/** What there is once the manager is open. */
+/** The parts of an open manager. */
 interface Opened {
   readonly folder: SnapshotFolder;
   readonly kept: KeptSnapshots;
-  readonly parts: ReceivingParts;
+  readonly incoming: IncomingSnapshots;
 }
 
 export class StoredSnapshotManager implements SnapshotManager {
   readonly durable: boolean;
-  readonly #place: StorePlace;
+  readonly #storage: SnapshotStorage;
   readonly #form: StorageForm;
   readonly #running: Set<Promise<unknown>> = new Set();
   readonly #closing: AbortController = new AbortController();
-  /** Ends of the creations under way, by name: a second one of the same waits. */
+  /**
+   * The creations under way, by name. A second creation of the same snapshot waits for the first.
+   */
   readonly #creating: Map<string, Promise<void>> = new Map();
   #opening: Promise<Opened> | undefined;
   #opened: Opened | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(place: StorePlace, form: StorageForm) {
-    this.durable = place.durable;
-    this.#place = place;
+  constructor(storage: SnapshotStorage, form: StorageForm) {
+    this.durable = storage.durable;
+    this.#storage = storage;
     this.#form = form;
   }
 
   open(groupId: bigint): Promise<readonly StoredSnapshot[]> {
     return this.#track(async () => {
-      if (this.#opening !== undefined) throw invalid('a manager is opened once');
+      if (this.#opening !== undefined)
+        throw invalid('the snapshot manager was opened before, and can be opened only once');
       this.#opening = this.#open(groupId);
       this.#opened = await this.#opening;
       return this.list();
@@ -78,7 +84,8 @@ export class StoredSnapshotManager implements SnapshotManager {
     return this.#run(async (opened) => {
       const checked = checkedMetadata(metadata);
       const name = opened.folder.nameOf(checked);
-      // The second of two creations of one snapshot finds what the first has made, or tries itself.
+      // The second of two creations of one snapshot returns the result of the first, or runs if
+      // that failed.
       while (this.#creating.has(name)) await this.#creating.get(name);
       const creating = this.#existingOr(opened, checked, () =>
         this.#create(opened, checked, write, this.#withClosing(signal)),
@@ -91,16 +98,16 @@ export class StoredSnapshotManager implements SnapshotManager {
     });
   }
 
-  read(at: SnapshotPlace): Promise<OpenSnapshot> {
+  read(at: SnapshotPosition): Promise<OpenSnapshot> {
     return this.#run(async ({ kept }) => kept.pin(at));
   }
 
-  verify(at: SnapshotPlace): Promise<boolean> {
+  verify(at: SnapshotPosition): Promise<boolean> {
     return this.#run(({ kept }) => kept.verify(at));
   }
 
   async *send(
-    at: SnapshotPlace,
+    at: SnapshotPosition,
     offset = 0,
     signal?: AbortSignal,
   ): AsyncGenerator<Uint8Array, void> {
@@ -111,7 +118,9 @@ export class StoredSnapshotManager implements SnapshotManager {
     try {
       const { bytes } = pinned.snapshot;
       if (!Number.isSafeInteger(offset) || offset < 0 || offset > bytes) {
-        throw invalid(`the snapshot has ${bytes} bytes; ${offset} is no place in it`);
+        throw invalid(
+          `the offset must be an integer from 0 to ${bytes}, the size of the snapshot, got ${offset}`,
+        );
       }
       yield* pinned.readStored(offset);
     } catch (error) {
@@ -124,12 +133,12 @@ export class StoredSnapshotManager implements SnapshotManager {
   }
 
   received(manifest: Uint8Array): Promise<number> {
-    return this.#run(async ({ kept, parts }) => {
+    return this.#run(async ({ kept, incoming }) => {
       const decoded = decodeManifest(manifest);
       const here = kept.existing().find(({ stored }) => stored.id === decoded.id);
       const isWhole =
         here !== undefined && (await kept.reviveWhole(here.stored.metadata)) !== undefined;
-      return isWhole ? storedBytesOf(decoded) : await parts.measure(decoded.id, manifest);
+      return isWhole ? storedBytesOf(decoded) : await incoming.measure(decoded.id, manifest);
     });
   }
 
@@ -139,13 +148,13 @@ export class StoredSnapshotManager implements SnapshotManager {
     stream: AsyncIterable<Uint8Array>,
     signal?: AbortSignal,
   ): Promise<StoredSnapshot> {
-    return this.#run(async ({ folder, kept, parts }) => {
+    return this.#run(async ({ folder, kept, incoming }) => {
       const contents = arriving(folder.groupId, metadata, manifest);
       const existing = await kept.reviveWhole(contents.metadata);
       if (existing !== undefined) return existing;
       this.#checkSize(contents);
-      return await parts.receive(contents, stream, this.#withClosing(signal), (part) =>
-        kept.publish(part, contents),
+      return await incoming.receive(contents, stream, this.#withClosing(signal), (name) =>
+        kept.publish(name, contents),
       );
     });
   }
@@ -153,22 +162,22 @@ export class StoredSnapshotManager implements SnapshotManager {
   retain(count: number): Promise<void> {
     return this.#run(async ({ kept }) => {
       if (!Number.isSafeInteger(count) || count < 1) {
-        throw invalid(`at least 1 snapshot is retained, got ${count}`);
+        throw invalid(`retain needs an integer of at least 1, got ${count}`);
       }
-      for (const old of kept.existing().slice(0, -count)) old.fate = 'goes';
+      for (const old of kept.existing().slice(0, -count)) old.removal = 'pending';
       await kept.removeFree();
     });
   }
 
-  remove(at: SnapshotPlace, options: { readonly evenNewest?: boolean } = {}): Promise<void> {
+  remove(at: SnapshotPosition, options: { readonly evenNewest?: boolean } = {}): Promise<void> {
     return this.#run(async ({ kept }) => {
       const found = kept.find(at);
-      // It may be going in another call, or an earlier call failed to remove it.
+      // Another call may be removing it, or an earlier call failed to remove it.
       if (found === undefined) return await kept.finishRemoval(at);
       if (options.evenNewest !== true && found === kept.existing().at(-1)) {
-        throw invalid('the newest snapshot is not removed');
+        throw invalid('the newest snapshot is removed only with evenNewest');
       }
-      found.fate = 'goes';
+      found.removal = 'pending';
       await kept.removeFree();
     });
   }
@@ -204,15 +213,15 @@ export class StoredSnapshotManager implements SnapshotManager {
     if (typeof groupId !== 'bigint' || groupId !== BigInt.asUintN(64, groupId)) {
       throw invalid(`a group id is a bigint of 64 bits, got ${String(groupId)}`);
     }
-    const { fileSystem, outside, directory } = this.#place;
+    const { fileSystem, outside, directory } = this.#storage;
     const folder = new SnapshotFolder(fileSystem, outside, directory, groupId);
     const kept = new KeptSnapshots(folder, await openFolder(folder));
-    return { folder, kept, parts: new ReceivingParts(folder, this.#form.freeDiskBytesMin) };
+    return { folder, kept, incoming: new IncomingSnapshots(folder, this.#form.freeDiskBytesMin) };
   }
 
   async #existingOr(
     { kept }: Opened,
-    at: SnapshotPlace,
+    at: SnapshotPosition,
     make: () => Promise<StoredSnapshot>,
   ): Promise<StoredSnapshot> {
     return (await kept.reviveWhole(at)) ?? (await make());
@@ -228,7 +237,7 @@ export class StoredSnapshotManager implements SnapshotManager {
     throwIfAborted(signal);
     try {
       await translating(writeFailure, async () => {
-        // Left over from an attempt that failed, and whose removal failed too.
+        // An earlier attempt may have failed, and the removal of its files, too.
         await folder.removeTree(temporary);
         await folder.begin(temporary);
       });
@@ -238,37 +247,38 @@ export class StoredSnapshotManager implements SnapshotManager {
       throwIfAborted(signal);
       return await kept.publish(temporary, contents);
     } catch (error) {
-      // What cannot be removed now is removed at the next opening.
+      // The next opening removes what cannot be removed now.
       await folder.removeTree(temporary).catch(ignore);
       throw error;
     }
   }
 
-  /** Before the first byte is stored. */
+  /** Refuses a snapshot that is too large before its first byte is stored. */
   #checkSize({ manifest }: SnapshotContents): void {
     const { snapshotBytesMax } = this.#form;
     const bytes = storedBytesOf(manifest);
     if (bytes <= snapshotBytesMax) return;
     throw new SnapshotError(
       'SNAPSHOT_TOO_LARGE',
-      `snapshot ${manifest.id} has ${bytes} bytes, at most ${snapshotBytesMax} are taken (snapshotBytesMax)`,
+      `snapshot ${manifest.id} has ${bytes} bytes, at most ${snapshotBytesMax} are accepted (snapshotBytesMax). Nothing was received`,
     );
   }
 
   async #close(): Promise<void> {
     this.#closing.abort(closed());
     await this.#opened?.kept.closePinned();
-    // What runs may have pinned something meanwhile.
+    // A call under way may have opened a snapshot meanwhile.
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
     await this.#opened?.kept.closePinned();
     await translating(writeFailure, async () => this.#opened?.folder.release());
   }
 
-  /** A signal for one piece of work. */
+  /** A signal that fires with the given one or when the manager is closed. */
   #withClosing(signal: AbortSignal | undefined): AbortSignal {
     const closing = this.#closing.signal;
     const either = AbortSignal.any(signal === undefined ? [closing] : [signal, closing]);
-    // Any number of files may be written at once; Node.js would warn of more than ten.
+    // Any number of files may be written at once, and Node.js would warn of more than ten
+    // listeners.
     setMaxListeners(0, either);
     return either;
   }
@@ -293,7 +303,7 @@ export class StoredSnapshotManager implements SnapshotManager {
   }
 }
 
-/** What is known of a snapshot before it arrives; all of its files will be inside. */
+/** The contents of a snapshot before it arrives. All of its files will be stored inside. */
 function arriving(
   groupId: bigint,
   metadata: SnapshotMetadata,
@@ -302,8 +312,8 @@ function arriving(
   const checked = checkedMetadata(metadata);
   const manifest = decodeManifest(manifestBytes);
   checkId(groupId, checked, manifest, 'manifest');
-  const places = manifest.files.map((_, at) => ({ number: at + 1 }));
-  return { groupId, metadata: checked, manifest, manifestBytes: manifestBytes.slice(), places };
+  const locations = manifest.files.map((_, at) => ({ number: at + 1 }));
+  return { groupId, metadata: checked, manifest, manifestBytes: manifestBytes.slice(), locations };
 }
 
 function closed(): SnapshotError {

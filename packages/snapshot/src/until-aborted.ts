@@ -1,8 +1,8 @@
-/** Waiting that an `AbortSignal` ends, also where what is waited for never comes. */
+/** Waiting that an `AbortSignal` ends, even if the awaited promise never settles. */
 
 /**
- * What `work` gives, unless the signal fires first: then its reason is thrown and `work` is on its
- * own.
+ * Resolves or rejects like `work`. If the signal fires first the promise rejects with its reason,
+ * and nobody waits for `work` any more.
  */
 export function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   if (signal.aborted) {
@@ -17,7 +17,8 @@ export function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Pro
 }
 
 /**
- * The items, until the signal fires. The source is told to end, and not waited for when it hangs.
+ * Yields the items until the signal fires. Then the source is asked to end, and a source that hangs
+ * is not waited for.
  */
 export async function* untilAborted<Item>(
   items: AsyncIterable<Item> | Iterable<Item>,
@@ -30,7 +31,7 @@ export async function* untilAborted<Item>(
     for (;;) {
       const next = await orAborted(Promise.resolve(iterator.next()), signal).catch(
         (error: unknown) => {
-          // A source that has thrown has ended; one that is still busy has not.
+          // A source that threw has ended, and one that is still busy has not.
           ended = !signal.aborted;
           throw error;
         },
@@ -49,7 +50,7 @@ export async function* untilAborted<Item>(
   }
 }
 
-/** A signal may fire with any value; what is thrown is an error. */
+/** The reason of a signal as an error. A signal may fire with any value. */
 export function reasonOf(signal: AbortSignal): Error {
   const reason: unknown = signal.reason;
   return reason instanceof Error ? reason : new Error(String(reason));

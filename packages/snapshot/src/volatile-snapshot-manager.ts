@@ -1,6 +1,6 @@
 /**
- * Snapshots in memory, for tests: they are gone with the process, and with `close`. A node that
- * relies on them has lost what its log no longer has.
+ * Snapshots in memory, for tests: they are lost with the process and with `close`. A node whose log
+ * was purged cannot restart from them.
  */
 import { MemoryFileSystem } from './memory-file-system.ts';
 import { checkedForm, type SnapshotManagerOptions } from './options.ts';
@@ -10,7 +10,7 @@ export class VolatileSnapshotManager extends StoredSnapshotManager {
   /** @throws SnapshotError `SNAPSHOT_INVALID` */
   constructor(options: SnapshotManagerOptions = {}) {
     const fileSystem = new MemoryFileSystem();
-    const place = { durable: false, fileSystem, outside: undefined, directory: '/snap' };
-    super(place, checkedForm(options));
+    const storage = { durable: false, fileSystem, outside: undefined, directory: '/snap' };
+    super(storage, checkedForm(options));
   }
 }

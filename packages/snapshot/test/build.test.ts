@@ -1,5 +1,5 @@
 /**
- * A snapshot that is being made: what it waits for, what it refuses, and which failure it tells.
+ * A snapshot that is being made: what it waits for, what it refuses, and which failure it reports.
  */
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import type { SnapshotManager } from '@babuza/raft';
@@ -15,7 +15,9 @@ import {
   indexes,
   make,
   metadataOf,
+  turn,
 } from './support.ts';
+import { openedOn } from './disk-manager.ts';
 
 const ten = metadataOf(10);
 let disk: SimulatedDisk;
@@ -23,14 +25,8 @@ let manager: DurableSnapshotManager;
 
 beforeEach(async () => {
   disk = simulatedEnvironment(1).fileSystem;
-  manager = await opened();
+  manager = await openedOn(disk);
 });
-
-async function opened(): Promise<DurableSnapshotManager> {
-  const one = new DurableSnapshotManager('/snap', { chunkBytes }, { fileSystem: disk });
-  await one.open(1n);
-  return one;
-}
 
 async function inMemory(): Promise<VolatileSnapshotManager> {
   const one = new VolatileSnapshotManager({ chunkBytes });
@@ -38,10 +34,8 @@ async function inMemory(): Promise<VolatileSnapshotManager> {
   return one;
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 describe('files that are written', () => {
-  it('are waited for where write has not, and none is taken any more', async () => {
+  it('are waited for even if write has not, and no further file is accepted', async () => {
     const { passed, open } = gate();
     const late: unknown[] = [];
     const one = await inMemory();
@@ -67,7 +61,8 @@ describe('files that are written', () => {
     expect(late).toEqual([expect.objectContaining({ code: 'SNAPSHOT_INVALID' })]);
     expect(isMade).toBe(false);
     open();
-    // The caller was told to write no more: what it has missed is told by the snapshot, too.
+    // The refusal of the late file also fails the snapshot, because the snapshot would lack that
+    // file.
     expect(await ended).toBe(late[0]);
     const again = one.create(ten, async (files) => {
       void files.writeFile(
@@ -82,7 +77,7 @@ describe('files that are written', () => {
     expect(await filesOf(one, 10)).toEqual({ slow: bytesOf(600) });
   });
 
-  it('fail with what was wrong first, whatever write makes of it', async () => {
+  it('fail with the first failure, whatever write does with it', async () => {
     const reason = new Error('the source is gone');
     const broken = (async function* () {
       yield bytesOf(3);
@@ -106,7 +101,7 @@ describe('files that are written', () => {
     expect(await failureOf(two)).toBe(reason);
   });
 
-  it('fail where the disk does not close them, and leave none open', async () => {
+  it('fail when the disk fails to close them, and leave none open', async () => {
     for (const path of [/file-0001$/, /\/snapshot$/]) {
       const rule = disk.inject({ on: 'close', path, fault: { type: 'error', kind: 'io' } });
       const creating = make(manager, 10, { a: bytesOf(600) });
@@ -128,9 +123,9 @@ describe('files that are written', () => {
     const named = await fails('SNAPSHOT_INVALID', write(['a/b']));
     expect(named.message).toBe('a file name has 1 to 64 of A-Z a-z 0-9 . _ -, got a/b');
     const twice = await fails('SNAPSHOT_INVALID', write(['a', 'a']));
-    expect(twice.message).toBe('the file a is there already');
+    expect(twice.message).toBe('the snapshot already has a file a');
     const text = await fails('SNAPSHOT_INVALID', write(['a'], JSON.parse('["text"]')));
-    expect(text.message).toBe('file a: a chunk is no Uint8Array');
+    expect(text.message).toBe('file a: a chunk must be a Uint8Array');
     expect(one.list()).toEqual([]);
   });
 
@@ -172,7 +167,7 @@ describe('files that are written', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('are none, and nothing is touched, where the signal has fired before', async () => {
+  it('are not started when the signal has fired before', async () => {
     const reason = new Error('enough');
     const before = disk.mutationCount;
     const creating = manager.create(ten, () => expect.unreachable(), AbortSignal.abort(reason));
@@ -180,7 +175,7 @@ describe('files that are written', () => {
     expect(disk.mutationCount).toBe(before);
   });
 
-  it('are no snapshot where the signal fires while the metadata is written', async () => {
+  it('do not become a snapshot when the signal fires while the metadata is written', async () => {
     const reason = new Error('enough');
     const abort = new AbortController();
     const syncDirectory = disk.syncDirectory.bind(disk);
@@ -203,7 +198,7 @@ describe('files that are linked', () => {
   const link = (path: string, one: SnapshotManager = manager): Promise<unknown> =>
     one.create(ten, (files) => files.linkFile('a', path));
 
-  it('are read back with every length', async () => {
+  it('are read with every length', async () => {
     for (const [at, length] of [0, 1, 511, 512, 513, 1024, 1025].entries()) {
       disk.surgery.put(`/table-${length}`, bytesOf(length));
       await manager.create(metadataOf(at + 1), (files) => files.linkFile('a', `/table-${length}`));
@@ -212,7 +207,7 @@ describe('files that are linked', () => {
     expect(disk.openPaths).toEqual([]);
   });
 
-  it('tell of a disk that fails as it is, and of a path where nothing is as of a mistake', async () => {
+  it('report a failing disk as such, and a missing file as a mistake of the caller', async () => {
     disk.surgery.put('/table', bytesOf(600));
     for (const [kind, code] of [
       ['io', 'SNAPSHOT_READ_FAILED'],
@@ -228,12 +223,12 @@ describe('files that are linked', () => {
     disk.inject({ on: 'close', path: '/table', fault: { type: 'error', kind: 'io' } });
     await fails('SNAPSHOT_WRITE_FAILED', link('/table'));
     const missing = await fails('SNAPSHOT_INVALID', link('/none'));
-    expect(missing.message).toContain('there is no such file to be linked');
+    expect(missing.message).toContain('the file to be linked does not exist');
     expect(missing.cause).toBeDefined();
     expect(disk.openPaths).toEqual([]);
   });
 
-  it('have an absolute path of at most 4096 bytes, which a restart finds', async () => {
+  it('have an absolute path of at most 4096 bytes, which survives a restart', async () => {
     const longest = `/${'ä'.repeat(2047)}x`;
     for (const path of [longest, `${longest}x`]) disk.surgery.put(path, bytesOf(600));
     const error = await fails('SNAPSHOT_INVALID', link(`${longest}x`));
@@ -242,12 +237,12 @@ describe('files that are linked', () => {
     await fails('SNAPSHOT_INVALID', link(JSON.parse('5')));
     await link(longest);
     await manager.close();
-    const again = await opened();
+    const again = await openedOn(disk);
     expect(again.list()[0]?.linkedPaths).toEqual([longest]);
     expect(await filesOf(again, 10)).toEqual({ a: bytesOf(600) });
   });
 
-  it('are found damaged where a bit of a head is wrong, also in a compressed snapshot', async () => {
+  it('are found damaged where a bit of a head is wrong, even in a compressed snapshot', async () => {
     disk.surgery.put('/table', bytesOf(600));
     const options = { chunkBytes, compression: 'deflate' } as const;
     const one = new DurableSnapshotManager('/packed', options, { fileSystem: disk });
@@ -261,8 +256,8 @@ describe('files that are linked', () => {
     await one.close();
   });
 
-  it('are nowhere for snapshots in memory', async () => {
+  it('are refused for snapshots in memory', async () => {
     const error = await fails('SNAPSHOT_INVALID', link('/table', await inMemory()));
-    expect(error.message).toContain('cannot be linked');
+    expect(error.message).toContain('cannot link');
   });
 });

@@ -1,9 +1,8 @@
 /**
- * Power cuts and killed processes beside overlapping calls: a snapshot is made while another one is
- * received, older ones are removed, and one is read and held. Each call of the disk is held, and
- * the seed chooses which one goes on.
- *
- * `BABUZA_CONCURRENT_STATES` sets how many states are looked at, `BABUZA_SEED` the first seed.
+ * Power cuts and killed processes during overlapping calls: a snapshot is made while another one is
+ * received, older ones are removed, and one is read and held open. Each call of the disk is held,
+ * and the seed chooses which one goes on. `BABUZA_CONCURRENT_STATES` is the number of states that
+ * are checked, `BABUZA_SEED` the first seed.
  */
 import {
   crashStates,
@@ -28,7 +27,7 @@ const filesAt = (index: number): Files => ({
   b: bytesOf(index % 3, index),
 });
 
-/** Which snapshots must be there, and which may be. */
+/** Which snapshots must exist, and which may. */
 interface Told {
   readonly acknowledged: Set<number>;
   readonly attempted: Set<number>;
@@ -57,7 +56,7 @@ async function receive(manager: DurableSnapshotManager): Promise<void> {
   await manager.receive(metadata, manifest, rest);
 }
 
-async function overlappingLife(environment: SimulatedEnvironment, told: Told): Promise<void> {
+async function overlappingCalls(environment: SimulatedEnvironment, told: Told): Promise<void> {
   const { fileSystem: disk } = environment;
   const manager = managerOn(environment);
   await manager.open(1n);
@@ -112,7 +111,7 @@ async function judge(left: SimulatedDisk, told: Told, context: string): Promise<
   });
 }
 
-/** One world; returns how many states of a power cut were looked at. */
+/** Runs one seed and returns how many states of a power cut were checked. */
 async function statesOf(seed: number): Promise<number> {
   const pieceBytes = [512, 4096, 512, 1][seed % 4] ?? 512;
   const disk = new SimulatedDisk({ seed, pieceBytes, showsGarbage: seed % 2 === 0 });
@@ -120,7 +119,7 @@ async function statesOf(seed: number): Promise<number> {
   const told: Told = { acknowledged: new Set(), attempted: new Set() };
   const random = new SeededRandom(mixSeeds(seed, 1));
   let states = 0;
-  const { outcome } = await runScheduled(environment, () => overlappingLife(environment, told), {
+  const { outcome } = await runScheduled(environment, () => overlappingCalls(environment, told), {
     schedule: new RandomSchedule(seed),
     atRest: async () => {
       if (random.below(5) !== 0) return;
@@ -138,7 +137,7 @@ async function statesOf(seed: number): Promise<number> {
   return states;
 }
 
-it(`crashes beside overlapping calls leave each snapshot whole: ${statesWanted} states from seed ${firstSeed} on`, async () => {
+it(`crashes during overlapping calls leave each snapshot whole: ${statesWanted} states from seed ${firstSeed} on`, async () => {
   let states = 0;
   for (let seed = firstSeed; states < statesWanted; seed += 1) states += await statesOf(seed);
 }, 300_000);

@@ -1,11 +1,10 @@
 /**
- * Every call of the disk fails while calls of a manager overlap: once, and from then on until the
- * disk works again. What was acknowledged stays, what was rejected is not taken for stored, every
- * error says what kind it is, and the rejected calls succeed once the disk works. Then the process
- * is killed, or the power goes.
- *
- * Each run fails a sample of the calls. `BABUZA_CONCURRENT_SEEDS` takes so many other samples, each
- * in other orders; `BABUZA_SEED` is the first.
+ * Every call of the disk fails while calls of a manager overlap: once, or from then on until the
+ * disk works again. What was acknowledged stays, a rejected call stores nothing that a later call
+ * relies on unseen, every error has the right code, and the rejected calls succeed once the disk
+ * works. Then the process is killed, or the power is cut. Each run fails a sample of the calls.
+ * `BABUZA_CONCURRENT_SEEDS` is the number of further samples, each in another order; `BABUZA_SEED`
+ * is the first seed.
  */
 import {
   mixSeeds,
@@ -23,12 +22,17 @@ import { harmlessOperations, transientKinds } from '@babuza/testkit/ladder';
 import { FileError, type FileOperation } from '@babuza/vfs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, SnapshotError } from '../src/index.ts';
-import { arrivingAt, OverlappingLife, SnapshotLedger, type Arriving } from './overlapping-life.ts';
+import {
+  arrivingAt,
+  OverlappingCalls,
+  SnapshotLedger,
+  type Arriving,
+} from './overlapping-calls.ts';
 import { chunkBytes, make } from './support.ts';
 
 const seeds = Number(process.env['BABUZA_CONCURRENT_SEEDS'] ?? 1);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
-/** One of so many calls fails in each run. */
+/** Each run fails one of this many calls. */
 const sampleStep = Number(process.env['BABUZA_FAILING_STEP'] ?? 12);
 
 let arriving: Arriving;
@@ -45,7 +49,7 @@ interface Failure {
   readonly name: string;
   readonly fault: Fault;
   readonly sticky: boolean;
-  /** The calls that may fail; all by default. */
+  /** The calls that may fail. Default: all. */
   readonly on?: readonly FileOperation[];
 }
 
@@ -66,7 +70,7 @@ function managerOn(environment: SimulatedEnvironment): DurableSnapshotManager {
   return new DurableSnapshotManager('/data/snap', { chunkBytes }, environment);
 }
 
-/** The calls with the fault, then the rejected ones without it. */
+/** Makes the calls with the fault, then the rejected ones without it. */
 async function life(
   environment: SimulatedEnvironment,
   manager: DurableSnapshotManager,
@@ -74,7 +78,7 @@ async function life(
   injected: InjectedFault,
   isShortage: boolean,
 ): Promise<void> {
-  const overlapping = new OverlappingLife(manager, environment.fileSystem, ledger, arriving);
+  const overlapping = new OverlappingCalls(manager, environment.fileSystem, ledger, arriving);
   await overlapping.overlap();
   const unexpected = overlapping.rejected.filter(({ error }) => !isExpected(error, isShortage));
   expect(unexpected).toEqual([]);
@@ -101,7 +105,7 @@ async function judgeLeft(left: SimulatedDisk, ledger: SnapshotLedger): Promise<v
   });
 }
 
-/** One world in which call `nth` fails. Returns whether it came to that call. */
+/** Runs one seed in which call `nth` fails. Returns whether that call happened. */
 async function failAt({ fault, sticky, on }: Failure, seed: number, nth: number): Promise<boolean> {
   const random = new SeededRandom(mixSeeds(seed, nth));
   const disk = new SimulatedDisk({ seed: random.uint32() });
@@ -110,9 +114,9 @@ async function failAt({ fault, sticky, on }: Failure, seed: number, nth: number)
   let manager = managerOn(environment);
   await runWorkload(environment, async () => {
     await manager.open(1n);
-    await new OverlappingLife(manager, disk, ledger, arriving).begin();
+    await new OverlappingCalls(manager, disk, ledger, arriving).begin();
     if (random.below(2) === 0) return;
-    // What an earlier manager has made is read whole before it is relied on.
+    // A snapshot of an earlier manager is read completely before it is relied on.
     await manager.close();
     manager = managerOn(environment);
     await manager.open(1n);
@@ -160,7 +164,7 @@ const faults: readonly [string, Fault][] = [
   ['a failed sync that loses half', { type: 'sync-error', pending: 'half-written' }],
 ];
 
-describe('a disk that fails beside overlapping calls', () => {
+describe('a disk that fails during overlapping calls', () => {
   for (const sticky of [false, true]) {
     const lasts = sticky ? 'from then on' : 'once';
     for (const [name, fault] of faults) {

@@ -1,8 +1,7 @@
 /**
  * Power cuts and killed processes at every call of opening, creating, receiving, retaining and
- * removing: afterwards every snapshot that was acknowledged is there whole, any other one is there
- * whole or not at all, and nothing is ever found damaged. The opening afterwards is interrupted at
- * every call, too.
+ * removing. Afterwards every acknowledged snapshot is whole, any other one is whole or absent, and
+ * nothing is found damaged. The opening afterwards is interrupted at every call, too.
  */
 import {
   crashStates,
@@ -16,14 +15,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, VolatileSnapshotManager } from '../src/index.ts';
 import { bytesOf, chunkBytes, filesOf, joined, make, metadataOf, type Files } from './support.ts';
 
-/** For each of about 150 calls; `BABUZA_CRASH_STATES` names the sum. */
+/** The states for each of about 150 calls. `BABUZA_CRASH_STATES` sets their sum. */
 const samples = Math.ceil(Number(process.env['BABUZA_CRASH_STATES'] ?? 900) / 150);
 
-/** What was told about the snapshots, by index. */
+/** The acknowledged creations and removals, by index. */
 class Ledger {
-  /** There until its removal is begun. */
+  /** Exists until its removal begins. */
   readonly acknowledged: Set<number> = new Set();
-  /** May be there. */
+  /** May exist. */
   readonly attempted: Set<number> = new Set();
 
   async creating(index: number, work: () => Promise<unknown>): Promise<void> {
@@ -32,7 +31,7 @@ class Ledger {
     this.acknowledged.add(index);
   }
 
-  /** Removal may have happened from here on, and has for sure when `work` is done. */
+  /** The removal may happen from here on, and has happened when `work` is done. */
   async removing(indexes: readonly number[], work: () => Promise<unknown>): Promise<void> {
     for (const index of indexes) this.acknowledged.delete(index);
     await work();
@@ -73,8 +72,8 @@ async function receiveFrom(manager: DurableSnapshotManager, end?: number): Promi
   return await manager.receive(stored.metadata, stored.manifest, rest);
 }
 
-/** All that a manager does, as one life. */
-async function wholeLife(environment: SimulatedEnvironment, ledger: Ledger): Promise<void> {
+/** All calls of a manager in one process. */
+async function allCalls(environment: SimulatedEnvironment, ledger: Ledger): Promise<void> {
   const manager = managerOn(environment);
   await manager.open(1n);
   await ledger.creating(10, () => make(manager, 10, filesAt(10)));
@@ -94,7 +93,7 @@ async function wholeLife(environment: SimulatedEnvironment, ledger: Ledger): Pro
   await ledger.removing([10], () => second.remove({ index: 10, term: 1 }));
   const open = await second.read({ index: 20, term: 1 });
   await second.retain(1);
-  // Released from here on: it goes at some moment.
+  // From here on it may be removed at any moment.
   await ledger.removing([20], () => open.close());
   await ledger.creating(30, () => make(second, 30, filesAt(30)));
   await second.close();
@@ -135,7 +134,7 @@ describe('crashes', () => {
   it('at every call leave the old snapshots or the new one, whole', async () => {
     let states = 0;
     for (let stopAt = 1; ; stopAt += 1) {
-      const played = await playUntil(stopAt, wholeLife);
+      const played = await playUntil(stopAt, allCalls);
       if (played === undefined) break;
       const { disk, ledger } = played;
       await judge(disk.kill(1), ledger, `killed at ${stopAt}`);
@@ -151,7 +150,7 @@ describe('crashes', () => {
   it('of the opening afterwards change nothing, however often', async () => {
     let openings = 0;
     for (let stopAt = 5; ; stopAt += 5) {
-      const played = await playUntil(stopAt, wholeLife);
+      const played = await playUntil(stopAt, allCalls);
       if (played === undefined) break;
       const { disk, ledger } = played;
       for (const left of [disk.kill(stopAt), disk.crash(stopAt), disk.crash(stopAt + 1)]) {
@@ -172,10 +171,10 @@ describe('crashes', () => {
   });
 
   it('of a process and then of the power leave what was acknowledged after the restart', async () => {
-    // What the first life wrote is in the cache only; the second one must not believe that it is on
-    // the disk.
+    // The writes of the first process are only in the page cache. The second process must not rely
+    // on them as durable.
     for (let stopAt = 3; ; stopAt += 2) {
-      const played = await playUntil(stopAt, wholeLife);
+      const played = await playUntil(stopAt, allCalls);
       if (played === undefined) break;
       const { disk, ledger } = played;
       const killed = disk.kill(stopAt);
@@ -195,7 +194,7 @@ describe('crashes', () => {
 
   it('of a process and then of the power leave what the opening in between has listed', async () => {
     for (let stopAt = 3; ; stopAt += 1) {
-      const played = await playUntil(stopAt, wholeLife);
+      const played = await playUntil(stopAt, allCalls);
       if (played === undefined) break;
       const { disk, ledger } = played;
       const killed = disk.kill(stopAt);
@@ -209,7 +208,7 @@ describe('crashes', () => {
     }
   });
 
-  it('of a process whose sync had failed make nobody believe its cache', async () => {
+  it('of a process with a failed sync do not make the next process rely on the page cache', async () => {
     const disk = new SimulatedDisk({ seed: 3 });
     const part = /part\/file-0001$/;
     const failed = disk.inject({
@@ -217,7 +216,7 @@ describe('crashes', () => {
       path: part,
       fault: { type: 'sync-error', pending: 'dropped' },
     });
-    // Killed before it could throw away what the kernel has forgotten.
+    // The process was killed before it could discard what the kernel dropped.
     disk.stopWhen((call) => call.operation === 'unlink' && part.test(call.path));
     const environment = simulatedEnvironment(2, disk);
     const first = await runWorkload(environment, async () => {

@@ -1,4 +1,4 @@
-/** What is on the disk between two openings, and what opening makes of it. */
+/** The files on disk between two openings, and what the opening does with them. */
 import { simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import {
@@ -18,9 +18,7 @@ import {
   metadataOf,
   sampleFiles,
 } from './support.ts';
-
-const folder = '/snap/group-0000000000000001';
-const name = (index: number): string => `${String(index).padStart(16, '0')}-0000000000000001`;
+import { groupFolder, nameOf } from './disk-manager.ts';
 
 async function opened(
   environment: SimulatedEnvironment,
@@ -41,7 +39,7 @@ async function otherNode(options: SnapshotManagerOptions = {}): Promise<Volatile
 const linkContent = bytesOf(1500, 9);
 
 describe('opening', () => {
-  it('finds the snapshots of the process before', async () => {
+  it('finds the snapshots of an earlier process', async () => {
     const environment = simulatedEnvironment(1);
     const first = await opened(environment);
     for (const index of [10, 20]) await make(first, index);
@@ -61,9 +59,9 @@ describe('opening', () => {
     for (const manager of managers) await manager.close();
     const names = (await environment.fileSystem.list('/snap')).map((entry) => entry.name);
     expect(names).toEqual(['group-0000000000000001', 'group-00000000000000ff']);
-    // A folder that was carried to another group is not believed there.
-    const from = `/snap/group-00000000000000ff/${name(11)}`;
-    await environment.fileSystem.makeDirectory(`${folder}/${name(11)}`);
+    // A folder that was moved to another group is refused there.
+    const from = `/snap/group-00000000000000ff/${nameOf(11)}`;
+    await environment.fileSystem.makeDirectory(`${groupFolder}/${nameOf(11)}`);
     for (const path of environment.fileSystem.surgery.files()) {
       if (!path.startsWith(from)) continue;
       environment.fileSystem.surgery.copy(
@@ -87,18 +85,18 @@ describe('opening', () => {
     await (await opened(environment)).close();
   });
 
-  it('removes leftovers and leaves alone what is not its own', async () => {
+  it('removes leftovers and leaves foreign files alone', async () => {
     const environment = simulatedEnvironment(1);
     const disk = environment.fileSystem;
     await (await opened(environment)).close();
-    for (const left of [`${name(5)}.tmp`, `${name(6)}.gone`, 'notes', '12-13']) {
-      await disk.makeDirectory(`${folder}/${left}`);
-      disk.surgery.put(`${folder}/${left}/file`, bytesOf(9));
+    for (const left of [`${nameOf(5)}.tmp`, `${nameOf(6)}.gone`, 'notes', '12-13']) {
+      await disk.makeDirectory(`${groupFolder}/${left}`);
+      disk.surgery.put(`${groupFolder}/${left}/file`, bytesOf(9));
     }
-    disk.surgery.put(`${folder}/README`, bytesOf(9));
+    disk.surgery.put(`${groupFolder}/README`, bytesOf(9));
     const manager = await opened(environment);
     expect(manager.list()).toEqual([]);
-    const names = (await disk.list(folder)).map((entry) => entry.name);
+    const names = (await disk.list(groupFolder)).map((entry) => entry.name);
     expect(names).toEqual(['12-13', 'LOCK', 'README', 'notes']);
     await manager.close();
   });
@@ -110,21 +108,21 @@ describe('opening', () => {
     for (let index = 1; index <= 6; index += 1) await make(manager, index);
     await manager.close();
     for (let index = 1; index <= 5; index += 1) {
-      disk.surgery.flipBit(`${folder}/${name(index)}/snapshot`, 99);
+      disk.surgery.flipBit(`${groupFolder}/${nameOf(index)}/snapshot`, 99);
     }
     const again = await opened(environment);
     expect(indexes(again)).toEqual([6]);
-    const names = (await disk.list(folder)).map((entry) => entry.name);
+    const names = (await disk.list(groupFolder)).map((entry) => entry.name);
     expect(names.filter((each) => each.endsWith('.damaged'))).toEqual([
-      `${name(4)}.damaged`,
-      `${name(5)}.damaged`,
+      `${nameOf(4)}.damaged`,
+      `${nameOf(5)}.damaged`,
     ]);
     await again.close();
   });
 });
 
 describe('resuming', () => {
-  it('goes on after a restart, with bytes that are there', async () => {
+  it('continues after a restart with the stored bytes', async () => {
     const environment = simulatedEnvironment(1);
     const source = await otherNode();
     const made = await make(source, 10);
@@ -141,7 +139,7 @@ describe('resuming', () => {
     await second.close();
   });
 
-  it('takes no byte of a part that was damaged meanwhile', async () => {
+  it('uses no byte of an interrupted transfer that was damaged meanwhile', async () => {
     const source = await otherNode();
     const made = await make(source, 10);
     const whole = await joined(source.send(made.metadata));
@@ -162,7 +160,7 @@ describe('resuming', () => {
     }
   });
 
-  it('begins anew when the same snapshot is stored in another way', async () => {
+  it('starts again when the same snapshot is stored in another form', async () => {
     const environment = simulatedEnvironment(1);
     const plain = await otherNode();
     const packed = await otherNode({ compression: 'deflate' });
@@ -180,7 +178,7 @@ describe('resuming', () => {
     await manager.close();
   });
 
-  it('is given up for what is older than a snapshot, or than another transfer', async () => {
+  it('is not possible for a transfer that is older than a snapshot or another transfer', async () => {
     const environment = simulatedEnvironment(1);
     const source = await otherNode();
     const manager = await opened(environment);
@@ -221,7 +219,7 @@ describe('files outside', () => {
     return manager;
   }
 
-  it('are read where they are, and arrive inside', async () => {
+  it('are read where they are, and are received as files inside', async () => {
     const environment = simulatedEnvironment(1);
     const manager = await withLink(environment, { compression: 'deflate' });
     const [stored] = manager.list();
@@ -230,7 +228,7 @@ describe('files outside', () => {
     expect(await manager.verify(metadataOf(10))).toBe(true);
     const inFolder = environment.fileSystem.surgery
       .files()
-      .filter((path) => path.includes(name(10)))
+      .filter((path) => path.includes(nameOf(10)))
       .reduce((sum, path) => sum + environment.fileSystem.surgery.contents(path).length, 0);
     expect(inFolder).toBeLessThan(600);
     const there = await otherNode();
@@ -259,7 +257,7 @@ describe('files outside', () => {
     }
   });
 
-  it('that are changed or removed are damage of the snapshot', async () => {
+  it('that were changed or removed are damage of the snapshot', async () => {
     const changed = simulatedEnvironment(1);
     const manager = await withLink(changed);
     changed.fileSystem.surgery.flipBit('/state/table', 8000);
@@ -274,7 +272,7 @@ describe('files outside', () => {
     await again.close();
   });
 
-  it('are refused where they cannot be', async () => {
+  it('are refused if they are invalid', async () => {
     const environment = simulatedEnvironment(1);
     const manager = await opened(environment);
     const link = (path: string): Promise<unknown> =>

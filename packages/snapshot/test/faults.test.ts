@@ -1,7 +1,7 @@
 /**
- * Every call of the disk fails, once and from then on: what was acknowledged stays, what was not is
- * there whole or not at all, every error says what kind it is, no handle stays open, and once the
- * disk works again so does the manager. Then the power goes.
+ * Every call of the disk fails, once or from then on. What was acknowledged stays, anything else is
+ * whole or absent, every error has the right code, no handle stays open, and once the disk works
+ * the manager works, too. Then the power is cut.
  */
 import {
   runWorkload,
@@ -43,7 +43,7 @@ interface Outcome {
   readonly errors: unknown[];
 }
 
-/** Does everything, and goes on after failures. */
+/** Makes all calls, and continues after failures. */
 async function life(environment: SimulatedEnvironment): Promise<Outcome> {
   const acknowledged = new Set<number>();
   const errors: unknown[] = [];
@@ -71,11 +71,11 @@ async function life(environment: SimulatedEnvironment): Promise<Outcome> {
       if (acknowledged.has(20)) acknowledged.delete(10);
       await attempt(() => manager.retain(1));
     }
-    // The second round goes on where this one ends.
+    // The second round continues where this one ends.
     await attempt(receive(manager, round === 0 ? 560 : Infinity), round === 0 ? undefined : 25);
     await attempt(() => filesOf(manager, base + 20));
     await attempt(async () => {
-      // A false `false` would be the loss of a snapshot.
+      // A wrong `false` would lose a snapshot.
       const isWhole = await manager.verify({ index: base + 20, term: 1 });
       if (acknowledged.has(base + 20)) expect(isWhole).toBe(true);
     });
@@ -84,7 +84,7 @@ async function life(environment: SimulatedEnvironment): Promise<Outcome> {
   return { acknowledged, errors };
 }
 
-/** An early end of the stream is part of the life. */
+/** The calls include a stream that ends early. */
 function isExpected(error: unknown): boolean {
   if (!(error instanceof SnapshotError)) return false;
   if (error.code === 'SNAPSHOT_CORRUPT') return error.message.includes('too early');
@@ -150,7 +150,7 @@ async function failEach(
   }
 }
 
-/** Name, what fails, and of which calls: every one, or every fifth. */
+/** Name, fault, and which calls fail: every one or every fifth. */
 const faults: readonly [string, Fault, number][] = [
   ['an I/O error', { type: 'error', kind: 'io' }, 1],
   ['no space', { type: 'error', kind: 'no-space' }, 5],
@@ -172,13 +172,13 @@ describe('a failing disk', () => {
   }
 
   for (const kind of transientKinds) {
-    it(`that is none: a system is short of something (${kind}), once and from then on`, async () => {
+    it(`is not assumed when the system is short of a resource (${kind}), once and from then on`, async () => {
       const fault: Fault = { type: 'error', kind };
       expect(await failEach(kind, fault, false, 2, harmlessOperations)).toBeGreaterThan(15);
       expect(await failEach(kind, fault, true, 3, harmlessOperations)).toBeGreaterThan(10);
     });
 
-    it(`that is none: the next attempts work as soon as it is over (${kind})`, async () => {
+    it(`is not assumed after a shortage: the next attempts succeed (${kind})`, async () => {
       for (let nth = 1; ; nth += 1) {
         const environment = simulatedEnvironment(nth);
         const disk = environment.fileSystem;
@@ -195,7 +195,7 @@ describe('a failing disk', () => {
           () => make(manager, 10, filesAt(10)),
           () => make(manager, 20, filesAt(20)),
           async () => {
-            // What an attempt left is kept: the next one goes on behind it.
+            // The files of an attempt are kept, and the next one continues after them.
             const rest = stream.subarray(await manager.received(stored.manifest));
             await manager.receive(stored.metadata, stored.manifest, asStream([rest]));
           },
@@ -221,7 +221,7 @@ describe('a failing disk', () => {
     });
   }
 
-  it('leaves nothing of a snapshot whose name could not be made durable', async () => {
+  it('leaves nothing of a snapshot whose name could not be synced', async () => {
     for (const pending of ['kept', 'dropped'] as const) {
       const environment = simulatedEnvironment(1);
       const disk = environment.fileSystem;
@@ -239,7 +239,7 @@ describe('a failing disk', () => {
     }
   });
 
-  it('does not store a snapshot whose folder was begun before a sync of the names failed', async () => {
+  it('does not store a snapshot whose folder was created before a failed sync of the names', async () => {
     for (const pending of ['dropped', 'half-written'] as const) {
       const environment = simulatedEnvironment(1);
       const disk = environment.fileSystem;
@@ -266,7 +266,7 @@ describe('a failing disk', () => {
     }
   });
 
-  it('tells a full disk, frees what it took, and goes on when there is room', async () => {
+  it('is reported as full, the space of the attempt is freed, and the manager goes on when there is space', async () => {
     const environment = simulatedEnvironment(1);
     const disk = environment.fileSystem;
     const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);

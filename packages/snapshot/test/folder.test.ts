@@ -1,4 +1,4 @@
-/** The folder of a group: what opening makes of it, and each durable step that changes it. */
+/** The folder of a group: what opening does with it, and each durable step that changes it. */
 import { crashStates, simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import type { File, OpenMode } from '@babuza/vfs';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -20,31 +20,24 @@ import {
   writing,
   type Files,
 } from './support.ts';
+import { groupFolder, nameOf, openedOn } from './disk-manager.ts';
 
-const group = '/snap/group-0000000000000001';
 const ten = { index: 10, term: 1 };
 const files: Files = { a: bytesOf(700), b: bytesOf(3) };
-const nameOf = (index: number): string => `${String(index).padStart(16, '0')}-0000000000000001`;
 
 let disk: SimulatedDisk;
 let manager: DurableSnapshotManager;
 
-async function opened(): Promise<DurableSnapshotManager> {
-  const one = new DurableSnapshotManager('/snap', { chunkBytes }, { fileSystem: disk });
-  await one.open(1n);
-  return one;
-}
-
 beforeEach(async () => {
   disk = simulatedEnvironment(1).fileSystem;
-  manager = await opened();
+  manager = await openedOn(disk);
 });
 
 async function names(): Promise<string[]> {
-  return (await disk.list(group)).map(({ name }) => name).filter((name) => name !== 'LOCK');
+  return (await disk.list(groupFolder)).map(({ name }) => name).filter((name) => name !== 'LOCK');
 }
 
-/** Begins a transfer that ends early, and returns the name of its part. */
+/** Starts a transfer that ends early, and returns the name of its folder. */
 async function interrupted(index: number, term = 1): Promise<string> {
   const source = new VolatileSnapshotManager({ chunkBytes });
   await source.open(1n);
@@ -55,19 +48,19 @@ async function interrupted(index: number, term = 1): Promise<string> {
   return `${stored.id}.part`;
 }
 
-/** A part of another index that an earlier process has left. */
+/** Creates an interrupted transfer of another index, as an earlier process leaves it. */
 async function leavePart(index: number): Promise<void> {
   const other = simulatedEnvironment(2).fileSystem;
   const one = new DurableSnapshotManager('/snap', { chunkBytes }, { fileSystem: other });
   await one.open(1n);
   const stored = await make(one, index, files);
-  await disk.makeDirectory(`${group}/${stored.id}.part`);
-  const bytes = other.surgery.contents(`${group}/${nameOf(index)}/snapshot`);
-  disk.surgery.put(`${group}/${stored.id}.part/snapshot`, bytes);
+  await disk.makeDirectory(`${groupFolder}/${stored.id}.part`);
+  const bytes = other.surgery.contents(`${groupFolder}/${nameOf(index)}/snapshot`);
+  disk.surgery.put(`${groupFolder}/${stored.id}.part/snapshot`, bytes);
 }
 
-describe('opening and a part', () => {
-  it('keeps it only where it is newer than every snapshot', async () => {
+describe('opening and an interrupted transfer', () => {
+  it('keeps it only if it is newer than every snapshot', async () => {
     for (const [index, term, isKept] of [
       [21, 1, true],
       [20, 2, false],
@@ -76,25 +69,25 @@ describe('opening and a part', () => {
       await make(manager, 20, files);
       const part = await interrupted(index, term);
       await manager.close();
-      manager = await opened();
+      manager = await openedOn(disk);
       expect(await names(), `${index}`).toEqual(isKept ? [nameOf(20), part].sort() : [nameOf(20)]);
     }
   });
 
-  it('removes one that says nothing, and of two the older one', async () => {
+  it('removes one without metadata, and the older one of two', async () => {
     const newer = await interrupted(30);
     await leavePart(20);
-    await disk.makeDirectory(`${group}/${'a'.repeat(64)}.part`);
+    await disk.makeDirectory(`${groupFolder}/${'a'.repeat(64)}.part`);
     await manager.close();
-    manager = await opened();
+    manager = await openedOn(disk);
     expect(await names()).toEqual([newer]);
     await manager.close();
-    disk.surgery.flipBit(`${group}/${newer}/snapshot`, 100);
-    manager = await opened();
+    disk.surgery.flipBit(`${groupFolder}/${newer}/snapshot`, 100);
+    manager = await openedOn(disk);
     expect(await names()).toEqual([]);
   });
 
-  it('is refused, and keeps it, where the disk does not read it for the moment', async () => {
+  it('is refused, and keeps it, when the disk fails to read it for a moment', async () => {
     const part = await interrupted(30);
     await manager.close();
     for (const [kind, code] of [
@@ -102,25 +95,25 @@ describe('opening and a part', () => {
       ['io', 'SNAPSHOT_READ_FAILED'],
     ] as const) {
       disk.inject({ on: 'open', path: /\.part\/snapshot$/, fault: { type: 'error', kind } });
-      await fails(code, opened());
+      await fails(code, openedOn(disk));
       expect(await names()).toEqual([part]);
     }
-    manager = await opened();
+    manager = await openedOn(disk);
     expect(await names()).toEqual([part]);
   });
 
-  it('gives the lock back where it fails', async () => {
+  it('releases the lock when it fails', async () => {
     await make(manager, 10, files);
     await manager.close();
     disk.inject({ on: 'list', fault: { type: 'error', kind: 'io' } });
-    await fails('SNAPSHOT_READ_FAILED', opened());
-    manager = await opened();
+    await fails('SNAPSHOT_READ_FAILED', openedOn(disk));
+    manager = await openedOn(disk);
     expect(indexes(manager)).toEqual([10]);
   });
 });
 
 describe('a metadata file', () => {
-  it('is not read where it is too long to be one', async () => {
+  it('is not read if it is too long', async () => {
     let size = 2 ** 40;
     class LargeFileSystem extends MemoryFileSystem {
       override async open(path: string, mode: OpenMode): Promise<File> {
@@ -133,7 +126,7 @@ describe('a metadata file', () => {
     const folder = new SnapshotFolder(fileSystem, undefined, '/snap', 1n);
     await (await fileSystem.open(`${folder.pathOf('one')}/snapshot`, 'create')).close();
     expect((await fails('SNAPSHOT_CORRUPT', folder.readContents('one'))).message).toBe(
-      `${folder.pathOf('one')}/snapshot at byte 0: the file is too long`,
+      `${folder.pathOf('one')}/snapshot at byte 0: the file has ${2 ** 40} bytes, at most ${metadataFileBytesMax} are allowed`,
     );
     size = metadataFileBytesMax;
     const error = await fails('SNAPSHOT_CORRUPT', folder.readContents('one'));
@@ -142,10 +135,10 @@ describe('a metadata file', () => {
 });
 
 describe('publishing', () => {
-  it('passes over what has the name although it was not acknowledged', async () => {
+  it('replaces a folder with the name that was not acknowledged', async () => {
     disk.inject({
       on: 'sync-directory',
-      path: group,
+      path: groupFolder,
       fault: { type: 'sync-error', pending: 'kept' },
     });
     disk.inject({ on: 'rename', nth: 2, path: /-/, fault: { type: 'error', kind: 'io' } });
@@ -157,11 +150,11 @@ describe('publishing', () => {
     expect(await names()).toEqual([nameOf(10)]);
   });
 
-  it('is not acknowledged where the lock was lost in its last step', async () => {
+  it('is not acknowledged when the lock was lost in its last step', async () => {
     const syncDirectory = disk.syncDirectory.bind(disk);
     disk.syncDirectory = async (path) => {
       await syncDirectory(path);
-      if (path === group) disk.takeLockAway(group);
+      if (path === groupFolder) disk.takeLockAway(groupFolder);
     };
     await fails('SNAPSHOT_LOCK_LOST', make(manager, 10, files));
     expect(indexes(manager)).toEqual([]);
@@ -169,7 +162,7 @@ describe('publishing', () => {
     await fails('SNAPSHOT_LOCK_LOST', manager.close());
   });
 
-  it('keeps the one that was published first, and those who read it', async () => {
+  it('keeps the one that was published first, and its readers', async () => {
     const { passed, open: letGo } = gate();
     const creating = manager.create(metadataOf(10), async (writer) => {
       await passed;
@@ -188,8 +181,8 @@ describe('publishing', () => {
   });
 });
 
-describe('a removal that has failed', () => {
-  it('does not take what was made at its place since', async () => {
+describe('a failed removal', () => {
+  it('does not remove a snapshot of the same name that was made since', async () => {
     for (const index of [10, 20]) await make(manager, index, files);
     disk.inject({ on: 'rename', fault: { type: 'error', kind: 'io' } });
     await fails('SNAPSHOT_WRITE_FAILED', manager.remove(ten));
@@ -198,7 +191,7 @@ describe('a removal that has failed', () => {
     expect(await filesOf(manager, 10)).toEqual({ a: bytesOf(9) });
   });
 
-  it('is told by the next retention again only where it may succeed later', async () => {
+  it('is reported by the next retention again only if it may succeed later', async () => {
     for (const index of [10, 20]) await make(manager, index, files);
     const broken = disk.inject({
       on: 'rename',
@@ -214,7 +207,7 @@ describe('a removal that has failed', () => {
     expect(await names()).toEqual([nameOf(20)]);
   });
 
-  it('is finished by the same call where only its files were left', async () => {
+  it('is finished by the same call if only its files were left', async () => {
     for (const index of [10, 20]) await make(manager, index, files);
     for (const on of ['unlink', 'rmdir'] as const) {
       disk.inject({ on, fault: { type: 'error', kind: 'io' } });
@@ -226,7 +219,7 @@ describe('a removal that has failed', () => {
     await manager.remove(ten);
   });
 
-  it('does not hinder a new snapshot at its place, although its files cannot go', async () => {
+  it('does not hinder a new snapshot of the same name, although its files cannot be removed', async () => {
     for (const index of [10, 20]) await make(manager, index, files);
     const broken = disk.inject({
       on: 'unlink',
@@ -244,10 +237,10 @@ describe('a removal that has failed', () => {
   it('touches no file before its new name is durable, whatever has failed since', async () => {
     for (const index of [10, 20]) await make(manager, index, files);
     const fault = { type: 'sync-error', pending: 'kept' } as const;
-    disk.inject({ on: 'sync-directory', path: group, fault });
+    disk.inject({ on: 'sync-directory', path: groupFolder, fault });
     await fails('SNAPSHOT_WRITE_FAILED', manager.remove(ten));
     const before = disk.calls.length;
-    disk.inject({ on: 'sync-directory', path: group, fault });
+    disk.inject({ on: 'sync-directory', path: groupFolder, fault });
     await fails('SNAPSHOT_WRITE_FAILED', make(manager, 10, files));
     const calls = disk.calls.slice(before);
     const unlinked = calls.findIndex(
@@ -257,16 +250,16 @@ describe('a removal that has failed', () => {
     const synced = calls
       .slice(0, unlinked)
       .filter(({ operation, outcome }) => operation === 'sync-directory' && outcome === 'ok')
-      .filter(({ path }) => path === group);
+      .filter(({ path }) => path === groupFolder);
     expect(synced).toHaveLength(1);
   });
 });
 
-describe('what is set aside', () => {
-  it('is no snapshot any more after a power cut', async () => {
+describe('a snapshot that is set aside', () => {
+  it('is not a snapshot after a power cut', async () => {
     for (const index of [10, 20]) await make(manager, index, files);
-    // The opening looks only at sizes: it would list this one again.
-    disk.surgery.flipBit(`${group}/${nameOf(10)}/file-0001`, 100);
+    // The opening checks only sizes and would list this one again.
+    disk.surgery.flipBit(`${groupFolder}/${nameOf(10)}/file-0001`, 100);
     expect(await manager.verify(ten)).toBe(false);
     const states = [...crashStates(disk, { exhaustiveMax: 8, samples: 8, seed: 1 })];
     for (const { disk: left, lost } of states) {
@@ -277,10 +270,10 @@ describe('what is set aside', () => {
     }
   });
 
-  it('replaces what was set aside from the same place before', async () => {
+  it('replaces one of the same name that was set aside before', async () => {
     for (let round = 0; round < 2; round += 1) {
       await make(manager, 10, { a: bytesOf(600, round) });
-      disk.surgery.flipBit(`${group}/${nameOf(10)}/file-0001`, 100);
+      disk.surgery.flipBit(`${groupFolder}/${nameOf(10)}/file-0001`, 100);
       expect(await manager.verify(ten)).toBe(false);
       expect(await names()).toEqual([`${nameOf(10)}.damaged`]);
     }
@@ -288,17 +281,17 @@ describe('what is set aside', () => {
 });
 
 describe('a manager', () => {
-  it('is closed where the block that uses it ends', async () => {
+  it('is closed at the end of the block that uses it', async () => {
     await manager.close();
     {
-      await using one = await opened();
+      await using one = await openedOn(disk);
       await make(one, 10, files);
     }
-    manager = await opened();
+    manager = await openedOn(disk);
     expect(indexes(manager)).toEqual([10]);
   });
 
-  it('has ended all that is under way when it is closed', async () => {
+  it('has ended all calls when it is closed', async () => {
     const made = make(manager, 10, files).catch(() => undefined);
     const received = interrupted(20).catch(() => undefined);
     while (disk.mutationCount < 8) await Promise.resolve();
@@ -311,7 +304,7 @@ describe('a manager', () => {
     expect(await names()).not.toContain(`${nameOf(10)}.tmp`);
   });
 
-  it('has nothing before it is open', async () => {
+  it('lists nothing before it is open', async () => {
     const one = new DurableSnapshotManager('/other', {}, { fileSystem: disk });
     one.onLost(() => expect.unreachable());
     expect(one.list()).toEqual([]);
@@ -320,7 +313,7 @@ describe('a manager', () => {
     await one.close();
   });
 
-  it('is of a group of 64 bits', async () => {
+  it('accepts group ids of 64 bits only', async () => {
     for (const groupId of [-1n, 2n ** 64n, JSON.parse('1')]) {
       const one = new VolatileSnapshotManager();
       const error = await fails('SNAPSHOT_INVALID', one.open(groupId));
@@ -329,7 +322,7 @@ describe('a manager', () => {
     for (const groupId of [0n, 2n ** 64n - 1n]) await new VolatileSnapshotManager().open(groupId);
   });
 
-  it('says what it got in place of an identity record', async () => {
+  it('names the value that it got in place of an identity record', async () => {
     const text = await fails('SNAPSHOT_INVALID', manager.writeIdentity(JSON.parse('"text"')));
     expect(text.message).toBe('an identity record has at most 65536 bytes, got text');
     const long = await fails('SNAPSHOT_INVALID', manager.writeIdentity(new Uint8Array(65_537)));

@@ -1,7 +1,6 @@
 /**
- * What people and programs leave in the folder beside our own: folders in folders, files and links
- * under our names. None of it keeps a node from starting, and nothing outside of the folder is
- * touched.
+ * Foreign entries in the folder: nested folders, and files and links under the names of snapshots.
+ * They never keep a node from starting, and nothing outside the folder is touched.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
@@ -10,8 +9,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DurableSnapshotManager } from '../src/index.ts';
 import { filesOf, indexes, make, metadataOf, sampleFiles } from './support.ts';
-
-const nameOf = (index: number): string => `${String(index).padStart(16, '0')}-0000000000000001`;
+import { nameOf } from './disk-manager.ts';
 
 let directory = '';
 let folder = '';
@@ -40,21 +38,21 @@ afterEach(async () => {
 
 describe('a folder in', () => {
   const ours = [`${nameOf(30)}.tmp`, `${nameOf(10)}.gone`, `${'a'.repeat(64)}.part`];
-  it.each(ours)('%s goes with it', async (name) => {
+  it.each(ours)('%s is removed with it', async (name) => {
     await mkdir(join(folder, name, 'notes'), { recursive: true });
     await writeFile(join(folder, name, 'notes', 'a'), 'x');
     expect(indexes(await open())).toEqual([10, 20]);
     expect(existsSync(join(folder, name))).toBe(false);
   });
 
-  it('a snapshot goes with it, and the next opening finds the others', async () => {
+  it('a snapshot is removed with it, and the next opening finds the others', async () => {
     await mkdir(join(folder, nameOf(10), 'notes'));
     await (await open()).retain(1);
     expect(indexes(await open())).toEqual([20]);
     expect((await readdir(folder)).filter((name) => name.startsWith(nameOf(10)))).toEqual([]);
   });
 
-  it('what was set aside goes with it', async () => {
+  it('a snapshot that was set aside is removed with it', async () => {
     for (const index of [1, 2, 3])
       await mkdir(join(folder, `${nameOf(index)}.damaged`, 'notes'), { recursive: true });
     await rm(join(folder, nameOf(20), 'snapshot'));
@@ -63,7 +61,7 @@ describe('a folder in', () => {
 });
 
 describe('a file named as', () => {
-  it.each(['', '.tmp', '.gone'])('a snapshot%s does not stand in its way', async (ending) => {
+  it.each(['', '.tmp', '.gone'])('a snapshot%s does not hinder it', async (ending) => {
     await writeFile(join(folder, nameOf(30) + ending), 'x');
     const opened = await open();
     await make(opened, 30);
@@ -74,18 +72,21 @@ describe('a file named as', () => {
 });
 
 describe('a link to a folder elsewhere', () => {
-  it.each(['', '.tmp', '.gone'])('named as a snapshot%s: only the link goes', async (ending) => {
-    const elsewhere = join(directory, 'elsewhere');
-    await mkdir(elsewhere);
-    await writeFile(join(elsewhere, 'precious'), 'x');
-    await symlink(elsewhere, join(folder, nameOf(30) + ending));
-    const opened = await open();
-    await make(opened, 30);
-    expect(await filesOf(opened, 30)).toEqual(sampleFiles(30));
-    expect(await readdir(elsewhere)).toEqual(['precious']);
-  });
+  it.each(['', '.tmp', '.gone'])(
+    'named as a snapshot%s is removed without its target',
+    async (ending) => {
+      const elsewhere = join(directory, 'elsewhere');
+      await mkdir(elsewhere);
+      await writeFile(join(elsewhere, 'precious'), 'x');
+      await symlink(elsewhere, join(folder, nameOf(30) + ending));
+      const opened = await open();
+      await make(opened, 30);
+      expect(await filesOf(opened, 30)).toEqual(sampleFiles(30));
+      expect(await readdir(elsewhere)).toEqual(['precious']);
+    },
+  );
 
-  it('is no snapshot, also where one was moved there, and that one stays whole', async () => {
+  it('is not a snapshot, even if one was moved there, and that one stays whole', async () => {
     const elsewhere = join(directory, 'elsewhere');
     await rename(join(folder, nameOf(20)), elsewhere);
     await symlink(elsewhere, join(folder, nameOf(20)));
@@ -98,7 +99,7 @@ describe('a link to a folder elsewhere', () => {
     expect(await readdir(elsewhere)).toEqual(files);
   });
 
-  it('that is not there any more does not stand in the way', async () => {
+  it('that does not exist any more hinders nothing', async () => {
     await symlink(join(directory, 'nowhere'), join(folder, nameOf(30)));
     const opened = await open();
     await make(opened, 30);

@@ -1,6 +1,6 @@
 /**
- * The bytes: golden files that are only ever added to, every cut and flip of them, and bytes of
- * nobody.
+ * The bytes: golden files, which are added and never changed, every cut and bit flip of them, and
+ * random bytes.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -44,10 +44,10 @@ const contents = {
   metadata: metadataOf(10, 2),
   manifest,
   manifestBytes: encodeManifest(manifest),
-  places: [{ number: 2 }, { number: 1, outside: '/data/täble' }],
+  locations: [{ number: 2 }, { number: 1, outside: '/data/täble' }],
 };
 
-/** What a decoder makes of bytes: a value, or an error of ours. Anything else fails the test. */
+/** The result of a decoder: a value or an error of this package. Any other error fails the test. */
 function attempt<Value>(decode: () => Value): Value | SnapshotError {
   try {
     return decode();
@@ -77,16 +77,19 @@ describe('the manifest', () => {
     const longer = Buffer.concat([bytes, new Uint8Array(1)]);
     expect(attempt(() => decodeManifest(longer))).toBeInstanceOf(SnapshotError);
     const huge = new Uint8Array(manifestBytesMax + 1);
-    expect(attempt(() => decodeManifest(huge))).toBeInstanceOf(SnapshotError);
+    expect(attempt(() => decodeManifest(huge))).toMatchObject({
+      code: 'SNAPSHOT_CORRUPT',
+      details: { offset: 0, expected: `at most ${manifestBytesMax} bytes`, got: huge.length },
+    });
   });
 
-  it('of a newer release is told as such', () => {
+  it('of a newer release is reported as such', () => {
     const bytes = golden('manifest-1');
     bytes[11] = 2;
     expect(attempt(() => decodeManifest(seal(bytes)))).toMatchObject({ code: 'SNAPSHOT_VERSION' });
   });
 
-  it('is believed only in its one form, whoever has sealed it', () => {
+  it('is accepted only in its canonical form, even with a valid checksum', () => {
     let believed = 0;
     const bytes = golden('manifest-1');
     const changes = fc.array(fc.tuple(fc.nat({ max: bytes.length - 5 }), fc.nat({ max: 255 })), {
@@ -107,7 +110,7 @@ describe('the manifest', () => {
     expect(believed).toBeGreaterThan(100);
   });
 
-  it('is nothing that other bytes are', () => {
+  it('is not decoded from random bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(attempt(() => decodeManifest(bytes))).toMatchObject({ code: 'SNAPSHOT_CORRUPT' });
@@ -115,7 +118,7 @@ describe('the manifest', () => {
     );
   });
 
-  it('does not say what cannot be', () => {
+  it('is refused if its values are impossible', () => {
     const wrong: Partial<SnapshotManifest>[] = [
       { chunkBytes: 511 },
       { chunkBytes: 2 ** 20 + 1 },
@@ -145,12 +148,12 @@ describe('the metadata file', () => {
     expect(decodeMetadataFile(golden('metadata-1'), 7n, 'f')).toEqual(contents);
   });
 
-  it('is of one group', () => {
+  it('belongs to one group', () => {
     const decoded = attempt(() => decodeMetadataFile(golden('metadata-1'), 8n, 'f'));
     expect(decoded).toMatchObject({ code: 'SNAPSHOT_CORRUPT' });
   });
 
-  it('says nothing else, whoever has sealed it', () => {
+  it('decodes to the same content even with changed bytes and a valid checksum', () => {
     const bytes = golden('metadata-1');
     let believed = 0;
     const random = new SeededRandom(5);
@@ -160,12 +163,13 @@ describe('the metadata file', () => {
       const decoded = attempt(() => decodeMetadataFile(seal(changed), 7n, 'f'));
       if (decoded instanceof SnapshotError) continue;
       believed += 1;
-      // Protobuf has more forms than one for the same; what is said is what counts.
+      // Protobuf encodes the same message in more than one form, so the decoded values are
+      // compared.
       const again = decodeMetadataFile(encodeMetadataFile(decoded), 7n, 'f');
       expect(again).toEqual(decoded);
       expect(again.manifest.id).toBe(manifest.id);
     }
-    // Places may be anything; the rest hangs together by the id.
+    // Locations may have any value. The id covers everything else.
     expect(believed).toBeGreaterThan(50);
     expect(believed).toBeLessThan(400);
   });
@@ -186,7 +190,7 @@ describe('a chunk', () => {
   });
 });
 
-/** A snapshot of one file as an enemy sends it: everything is sealed rightly. */
+/** A forged snapshot of one file. All of its checksums are valid. */
 function forged(
   content: { readonly claimed: number; readonly sha256: Uint8Array },
   stored: Uint8Array,
@@ -218,23 +222,23 @@ describe('receive', () => {
     return error.message;
   }
 
-  it('expands a chunk to its size and not further', async () => {
+  it('decompresses a chunk up to its size and not further', async () => {
     const bomb = new Uint8Array(deflateRawSync(new Uint8Array(1024 * 1024)));
     const small = bomb.subarray(0, 400);
     const claimed = { claimed: 512, sha256: sha256(new Uint8Array(512)) };
-    expect(await refuses(forged(claimed, small))).toContain('cannot be expanded');
+    expect(await refuses(forged(claimed, small))).toContain('cannot be decompressed');
     const short = new Uint8Array(deflateRawSync(new Uint8Array(100)));
     expect(await refuses(forged(claimed, short))).toContain('too short');
-    expect(await refuses(forged(claimed, bytesOf(99)))).toContain('cannot be expanded');
+    expect(await refuses(forged(claimed, bytesOf(99)))).toContain('cannot be decompressed');
   });
 
   it('compares the whole content', async () => {
     const stored = bytesOf(512);
     const claimed = { claimed: 512, sha256: sha256(bytesOf(512, 2)) };
-    expect(await refuses(forged(claimed, stored))).toContain('another one');
+    expect(await refuses(forged(claimed, stored))).toContain('hash of file');
   });
 
-  it('believes no size before the bytes are there', async () => {
+  it('allocates nothing for a size before the bytes arrive', async () => {
     const claimed = { claimed: 2 ** 46, sha256: sha256(new Uint8Array()) };
     expect(await refuses(forged(claimed, bytesOf(512)))).toContain('too early');
   });

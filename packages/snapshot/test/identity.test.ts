@@ -1,6 +1,6 @@
 /**
- * The identity record of a folder of snapshots: crashes and failures at every call, damage, and
- * removing it all.
+ * The identity record of a folder of snapshots: crashes and failures at every call, damage, and its
+ * removal.
  */
 import { crashStates, runWorkload, SimulatedDisk, simulatedEnvironment } from '@babuza/testkit';
 import {
@@ -51,7 +51,7 @@ const storage: IdentityStorage = {
   isExpected: (error) => error instanceof SnapshotError && expectedCodes.has(error.code),
 };
 
-/** For each of about 90 calls; `BABUZA_CRASH_STATES` names the sum. */
+/** The states for each of about 90 calls. `BABUZA_CRASH_STATES` sets their sum. */
 const samples = Math.ceil(Number(process.env['BABUZA_CRASH_STATES'] ?? 360) / 90);
 
 describe('the identity record of snapshots', () => {

@@ -1,4 +1,4 @@
-/** What the formats and the options allow: at each bound, one below and one above. */
+/** The bounds of the formats and the options: at each bound, one below and one above. */
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { decodeManifest, SnapshotError, VolatileSnapshotManager } from '../src/index.ts';
@@ -16,7 +16,7 @@ import {
   decodeMetadataFile,
   encodeMetadataFile,
   outsidePathBytesMax,
-  type FilePlace,
+  type FileLocation,
 } from '../src/format/metadata-file.ts';
 import { snapshotIdOf } from '../src/format/snapshot-id.ts';
 import { checkedForm } from '../src/options.ts';
@@ -33,21 +33,21 @@ function manifestOf(files: readonly ManifestFile[]): SnapshotManifest {
 }
 
 function metadataFile(
-  places: readonly FilePlace[],
+  locations: readonly FileLocation[],
   manifest = manifestOf(['a', 'b'].map(fileNamed)),
 ): Uint8Array {
   const manifestBytes = encodeManifest(manifest);
-  return encodeMetadataFile({ groupId: 7n, metadata, manifest, manifestBytes, places });
+  return encodeMetadataFile({ groupId: 7n, metadata, manifest, manifestBytes, locations });
 }
 
-/** The same bytes with one more before the checksum, sealed rightly. */
+/** The same bytes with one more before the checksum, and a valid checksum. */
 function withOneMore(bytes: Uint8Array): Uint8Array {
   const longer = new Uint8Array(bytes.length + 1);
   longer.set(bytes.subarray(0, -4));
   return seal(longer);
 }
 
-/** The message with which it is refused as damage. */
+/** The message of the error that reports the damage. */
 function damageIn(decode: () => unknown): string {
   try {
     decode();
@@ -55,11 +55,11 @@ function damageIn(decode: () => unknown): string {
     if (error instanceof SnapshotError && error.code === 'SNAPSHOT_CORRUPT') return error.message;
     throw error;
   }
-  throw new Error('it was believed');
+  throw new Error('the damaged bytes were accepted');
 }
 
 describe('a manifest', () => {
-  it('names up to 4096 files, and may name none', () => {
+  it('has 0 to 4096 files', () => {
     const names = Array.from({ length: filesMax + 1 }, (_, at) => String(at).padStart(4, '0'));
     const files = names.map(fileNamed);
     for (const count of [0, 1, filesMax]) {
@@ -68,7 +68,7 @@ describe('a manifest', () => {
       expect(() => checkManifestLimits(count)).not.toThrow();
     }
     const tooMany = encodeManifest(manifestOf(files));
-    expect(damageIn(() => decodeManifest(tooMany))).toContain('4097 files are too many');
+    expect(damageIn(() => decodeManifest(tooMany))).toContain('it has 4097 files, at most 4096');
     expect(() => checkManifestLimits(filesMax + 1)).toThrow(
       expect.objectContaining({
         code: 'SNAPSHOT_INVALID',
@@ -77,18 +77,18 @@ describe('a manifest', () => {
     );
   });
 
-  it('is refused with bytes behind its last file', () => {
+  it('is refused with bytes after its last file', () => {
     const bytes = withOneMore(encodeManifest(manifestOf([fileNamed('a')])));
-    expect(damageIn(() => decodeManifest(bytes))).toContain('bytes behind the end');
+    expect(damageIn(() => decodeManifest(bytes))).toContain('bytes after the end');
   });
 
-  it('is refused where its codec is unknown', () => {
+  it('is refused if its codec is unknown', () => {
     const bytes = encodeManifest(manifestOf([fileNamed('a')]));
     bytes[12] = 2;
     expect(damageIn(() => decodeManifest(seal(bytes)))).toContain('the codec is unknown');
   });
 
-  it('is refused where its checksum differs, and only there', () => {
+  it('is refused if its checksum differs', () => {
     const bytes = encodeManifest(manifestOf([fileNamed('a')]));
     expect(decodeManifest(bytes)).toEqual(manifestOf([fileNamed('a')]));
     bytes[bytes.length - 10] = (bytes[bytes.length - 10] ?? 0) ^ 1;
@@ -101,11 +101,13 @@ describe('a manifest', () => {
       encodeManifest({ ...manifestOf([]), chunkBytes: size });
     for (const size of [512, 2 ** 20]) expect(decodeManifest(sized(size)).chunkBytes).toBe(size);
     for (const size of [511, 2 ** 20 + 1]) {
-      expect(damageIn(() => decodeManifest(sized(size)))).toContain(`${size} is no size of chunks`);
+      expect(damageIn(() => decodeManifest(sized(size)))).toContain(
+        `the chunk size ${size} is not from`,
+      );
     }
   });
 
-  it('has stored bytes that its codec can make of the content', () => {
+  it('has stored sizes that its codec can produce', () => {
     const stored = (codec: 'none' | 'deflate', storedBytes: number): Uint8Array =>
       encodeManifest({ ...manifestOf([{ ...fileNamed('a'), storedBytes }]), codec });
     for (const [codec, bytes] of [
@@ -128,43 +130,43 @@ describe('a manifest', () => {
 });
 
 describe('a metadata file', () => {
-  it('has paths of up to 4096 bytes, which are read back as they were', () => {
+  it('has paths of up to 4096 bytes, which are read unchanged', () => {
     const longest = `/${'x'.repeat(outsidePathBytesMax - 1)}`;
-    const places = [{ number: 2, outside: longest }, { number: 1 }];
-    expect(decodeMetadataFile(metadataFile(places), 7n, 'f').places).toEqual(places);
+    const locations = [{ number: 2, outside: longest }, { number: 1 }];
+    expect(decodeMetadataFile(metadataFile(locations), 7n, 'f').locations).toEqual(locations);
     const tooLong = metadataFile([{ number: 2, outside: `${longest}x` }, { number: 1 }]);
-    expect(damageIn(() => decodeMetadataFile(tooLong, 7n, 'f'))).toContain('the path is too long');
+    expect(damageIn(() => decodeMetadataFile(tooLong, 7n, 'f'))).toContain('a path has 4097 bytes');
   });
 
   it('gives each file a number of its own', () => {
     const twice = metadataFile([{ number: 3 }, { number: 3 }]);
     const message = damageIn(() => decodeMetadataFile(twice, 7n, 'f'));
-    expect(message).toContain('the number 3 is there twice');
+    expect(message).toContain('two files have the number 3');
   });
 
-  it('gives each file a place, and no more', () => {
-    for (const places of [[{ number: 1 }], [1, 2, 3].map((number) => ({ number }))]) {
-      const message = damageIn(() => decodeMetadataFile(metadataFile(places), 7n, 'f'));
-      expect(message).toContain(`${places.length} places are not one a file`);
+  it('has exactly one location for each file', () => {
+    for (const locations of [[{ number: 1 }], [1, 2, 3].map((number) => ({ number }))]) {
+      const message = damageIn(() => decodeMetadataFile(metadataFile(locations), 7n, 'f'));
+      expect(message).toContain(`it has ${locations.length} locations for`);
     }
   });
 
-  it('says of which group it is', () => {
+  it('names its group', () => {
     const bytes = metadataFile([{ number: 1 }, { number: 2 }]);
     expect(decodeMetadataFile(bytes, 7n, 'f').groupId).toBe(7n);
-    expect(damageIn(() => decodeMetadataFile(bytes, 8n, 'f'))).toContain('it is not of group 8');
+    expect(damageIn(() => decodeMetadataFile(bytes, 8n, 'f'))).toContain('expected group 8');
   });
 
-  it('is refused where its id is that of another content, or something is behind its end', () => {
+  it('is refused if its id belongs to another content, or bytes follow its end', () => {
     const manifest = { ...manifestOf(['a', 'b'].map(fileNamed)), id: 'ab'.repeat(32) };
     const other = metadataFile([{ number: 1 }, { number: 2 }], manifest);
     const message = damageIn(() => decodeMetadataFile(other, 7n, 'f'));
-    expect(message).toContain('the id is not that of the content');
+    expect(message).toContain('the id does not fit the content');
     const longer = withOneMore(metadataFile([{ number: 1 }, { number: 2 }]));
-    expect(damageIn(() => decodeMetadataFile(longer, 7n, 'f'))).toContain('bytes behind the end');
+    expect(damageIn(() => decodeMetadataFile(longer, 7n, 'f'))).toContain('bytes after the end');
   });
 
-  it('has metadata of an index of at least 1', () => {
+  it('has metadata with an index of at least 1', () => {
     expect(checkedMetadata(metadataOf(1))).toEqual(metadataOf(1));
     for (const index of [0, -1]) {
       expect(() => checkedMetadata(metadataOf(index))).toThrow(
@@ -189,7 +191,7 @@ describe('fields', () => {
     const reader = new ByteReader(bytesOf(5), 'f');
     expect(reader.bytes(4)).toEqual(bytesOf(5).subarray(0, 4));
     expect(damageIn(() => reader.u16())).toContain('f at byte 4: the bytes end too early');
-    expect(damageIn(() => reader.end())).toContain('f at byte 4: there are bytes behind the end');
+    expect(damageIn(() => reader.end())).toContain('f at byte 4: there are bytes after the end');
     reader.u8();
     reader.end();
     expect(damageIn(() => reader.bytes(1))).toContain('the bytes end too early');
@@ -197,7 +199,7 @@ describe('fields', () => {
 });
 
 describe('chunks', () => {
-  it('that get no smaller are stored as they are, also where they keep their length', async () => {
+  it('that do not get smaller are stored uncompressed, even if their length stays the same', async () => {
     const level = 6;
     let equal: Uint8Array | undefined;
     for (let zeros = 0; zeros < 64 && equal === undefined; zeros += 1) {
@@ -240,13 +242,13 @@ describe('chunks', () => {
       ['deflate', 1, 2],
     ] as const) {
       const message = damageIn(() => wanted(codec, stored, number));
-      expect(message).toContain('the length of a chunk is impossible');
+      expect(message).toContain('the chunk has an impossible length');
     }
   });
 });
 
 describe('the options', () => {
-  it('have the defaults that they are documented with', async () => {
+  it('have the documented defaults', async () => {
     expect(checkedForm()).toEqual({
       codec: 'none',
       level: 6,
@@ -261,7 +263,7 @@ describe('the options', () => {
     await manager.close();
   });
 
-  it('are taken at their bounds, and refused beyond them with the name and what was given', () => {
+  it('are accepted at their bounds, and refused beyond them with the name and the value', () => {
     for (const options of [
       { chunkBytes: 512 },
       { chunkBytes: 2 ** 20 },

@@ -1,5 +1,5 @@
 /**
- * The lock of a folder is lost while snapshots are made, received and removed in it, at every call.
+ * The lock of a folder is lost at every call while snapshots are made, received and removed in it.
  */
 import { runWorkload, simulatedEnvironment, type SimulatedEnvironment } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ async function inWorld(run: (environment: SimulatedEnvironment) => Promise<void>
 }
 
 /**
- * What the owner does after the snapshot at index 10; adds the snapshots that were acknowledged.
+ * The calls of the owner after the snapshot at index 10. Adds the snapshots that were acknowledged.
  */
 async function work(
   manager: DurableSnapshotManager,
@@ -53,7 +53,7 @@ describe('the lock of a folder of snapshots', () => {
     });
   });
 
-  it('ends its manager when it was lost: nothing is changed, what is there can be read', async () => {
+  it('ends its manager when it was lost: nothing is changed, and existing snapshots can be read', async () => {
     await inWorld(async (environment) => {
       const { fileSystem } = environment;
       const manager = managerIn(environment);
@@ -80,7 +80,7 @@ describe('the lock of a folder of snapshots', () => {
     });
   });
 
-  it('is lost at any call: what was acknowledged is there for the next owner, and stays', async () => {
+  it('is lost at any call, and what was acknowledged stays for the next owner', async () => {
     let calls = 0;
     for (let at = 0; at <= calls; at += 1) {
       await inWorld(async (environment) => {
@@ -109,7 +109,7 @@ describe('the lock of a folder of snapshots', () => {
         const before = [...acknowledged];
         const error = await working;
         const changed = fileSystem.mutationCount;
-        // Only where the last call of all was under way there was nothing left to be refused.
+        // Only a loss during the very last call left nothing to refuse.
         if (at < calls) expect(error).toMatchObject(lost);
         expect(acknowledged).toEqual(before);
         await first.close().catch(() => undefined);

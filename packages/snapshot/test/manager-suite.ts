@@ -1,4 +1,4 @@
-/** What every snapshot manager does, wherever it keeps snapshots. */
+/** The tests that every snapshot manager passes. */
 import type { SnapshotManager } from '@babuza/raft';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeManifest, VolatileSnapshotManager } from '../src/index.ts';
@@ -20,7 +20,7 @@ import {
 
 export interface ManagerUnderTest {
   readonly manager: SnapshotManager;
-  /** Slow ones leave bytes out. */
+  /** Slow managers leave out some bytes. */
   readonly flipEvery?: number;
   cleanUp?(): Promise<void>;
 }
@@ -50,7 +50,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         }
       });
 
-      it('is refused where it is too long or no bytes, and leaves the one before', async () => {
+      it('is refused if it is too long or not bytes, and leaves the one before', async () => {
         await manager.writeIdentity(bytesOf(3));
         const invalid = { code: 'SNAPSHOT_INVALID' };
         await expect(manager.writeIdentity(new Uint8Array(65_537))).rejects.toMatchObject(invalid);
@@ -76,7 +76,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await manager.readIdentity()).toEqual(bytesOf(3));
       });
 
-      it('is not there before the manager is open, nor after it is closed', async () => {
+      it('cannot be read before the manager is open or after it is closed', async () => {
         const other = new VolatileSnapshotManager();
         const closed = { code: 'SNAPSHOT_CLOSED' };
         await expect(other.readIdentity()).rejects.toMatchObject(closed);
@@ -105,7 +105,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         await manager.writeIdentity(bytesOf(3));
         for (const index of [10, 20]) await make(manager, index);
         const open = await manager.read({ index: 10, term: 1 });
-        // It is open, and not listed any more.
+        // It is open, and no longer listed.
         await manager.retain(1);
         await expect(manager.removeAll()).rejects.toMatchObject({ code: 'SNAPSHOT_BUSY' });
         expect(indexes(manager)).toEqual([20]);
@@ -124,7 +124,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
     });
 
     describe('create', () => {
-      it('makes what read gives back', async () => {
+      it('makes a snapshot that read returns', async () => {
         const files = sampleFiles(1);
         const made = await make(manager, 10, files);
         expect(made.metadata).toEqual(metadataOf(10));
@@ -148,7 +148,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(again).toEqual(made);
       });
 
-      it('gives the same content the same id, and other content or places another one', async () => {
+      it('gives the same content the same id, and other content or indexes another one', async () => {
         const made = await make(manager, 10, { a: bytesOf(700), b: bytesOf(3) });
         const other = new VolatileSnapshotManager({ compression: 'deflate' });
         await other.open(7n);
@@ -170,7 +170,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         await other.close();
       });
 
-      it('takes files side by side', async () => {
+      it('accepts files concurrently', async () => {
         const files = sampleFiles(3);
         await manager.create(metadataOf(10), async (writer) => {
           await Promise.all(
@@ -180,7 +180,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await filesOf(manager, 10)).toEqual(files);
       });
 
-      it('takes many at once without a word', async () => {
+      it('accepts many at once without a warning', async () => {
         const warnings: Error[] = [];
         const warn = (warning: Error): void => void warnings.push(warning);
         process.on('warning', warn);
@@ -213,7 +213,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await filesOf(manager, 10)).toEqual(files);
       });
 
-      it('leaves nothing of what fails, and says why', async () => {
+      it('leaves nothing of a failed attempt, and says why', async () => {
         const reason = new Error('the state machine says no');
         const create = manager.create(metadataOf(10), async (writer) => {
           await writer.writeFile('a', [bytesOf(2000)]);
@@ -225,7 +225,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await filesOf(manager, 10)).toEqual(sampleFiles(10));
       });
 
-      it('fails with a file although write passes over it', async () => {
+      it('fails with a file even if write ignores the failure', async () => {
         const reason = new Error('the source is gone');
         const create = manager.create(metadataOf(10), async (writer) => {
           const broken = (async function* () {
@@ -238,7 +238,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(manager.list()).toEqual([]);
       });
 
-      it('refuses bad names, names twice, bad chunks and bad metadata', async () => {
+      it('refuses bad names, repeated names, bad chunks and bad metadata', async () => {
         const write = (name: string, chunks: Iterable<Uint8Array> = []): Promise<unknown> =>
           manager.create(metadataOf(10), (writer) => writer.writeFile(name, chunks));
         for (const name of ['', 'a/b', 'ä', 'a b', 'x'.repeat(65), '../x', 'a\0']) {
@@ -257,7 +257,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(manager.list()).toEqual([]);
       });
 
-      it('allows names that file systems treat in their own ways', async () => {
+      it('allows names that some file systems treat specially', async () => {
         const files = {
           '.': bytesOf(1),
           '..': bytesOf(2),
@@ -269,7 +269,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await filesOf(manager, 10)).toEqual(files);
       });
 
-      it('takes no files when write has ended', async () => {
+      it('accepts no files when write has ended', async () => {
         let late = (): Promise<void> => Promise.resolve();
         await manager.create(metadataOf(10), async (writer) => {
           late = () => writer.writeFile('late', []);
@@ -277,7 +277,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         await fails('SNAPSHOT_INVALID', late());
       });
 
-      it('ends with the reason of its signal, also where write hangs', async () => {
+      it('ends with the reason of its signal, even if write hangs', async () => {
         const reason = new Error('enough');
         for (const hang of ['write', 'chunks', 'before'] as const) {
           const abort = new AbortController();
@@ -300,7 +300,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         await make(manager, 10);
       });
 
-      it('makes the same snapshot once when it is asked for twice', async () => {
+      it('makes the same snapshot once for two calls', async () => {
         const [one, two] = await Promise.all([make(manager, 10), make(manager, 10)]);
         expect(one).toEqual(two);
         const failing = manager.create(metadataOf(11), () => Promise.reject(new Error('no')));
@@ -311,7 +311,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
     });
 
     describe('read', () => {
-      it('says what is not there', async () => {
+      it('says what does not exist', async () => {
         await make(manager, 10);
         await fails('SNAPSHOT_NOT_FOUND', manager.read({ index: 10, term: 2 }));
         await fails('SNAPSHOT_NOT_FOUND', manager.read({ index: 11, term: 1 }));
@@ -330,7 +330,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         await fails('SNAPSHOT_CLOSED', joined(open.readFile('state')));
       });
 
-      it('hands out bytes that may be kept and changed', async () => {
+      it('returns bytes that the caller may keep and change', async () => {
         await make(manager, 10);
         await using open = await manager.read({ index: 10, term: 1 });
         for await (const chunk of open.readFile('state')) chunk.fill(0);
@@ -353,7 +353,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(indexes(manager)).toEqual([40]);
       });
 
-      it('wait for those who read', async () => {
+      it('wait for readers', async () => {
         for (const index of [10, 20]) await make(manager, index);
         const open = await manager.read({ index: 10, term: 1 });
         const second = await manager.read({ index: 10, term: 1 });
@@ -367,7 +367,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await filesOf(manager, 10)).toEqual({ other: bytesOf(1) });
       });
 
-      it('call off the going of one that is made again while it is read', async () => {
+      it('are cancelled for one that is made again while it is read', async () => {
         for (const index of [10, 20]) await make(manager, index);
         const open = await manager.read({ index: 10, term: 1 });
         await manager.retain(1);
@@ -405,7 +405,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await first).toEqual(await second);
       });
 
-      it('say how long the stream is, and begin it anywhere', async () => {
+      it('know the length of the stream, and start at any offset', async () => {
         const made = await make(manager, 10);
         const whole = await joined(manager.send(made.metadata));
         expect(whole.length).toBe(made.bytes);
@@ -420,7 +420,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         await fails('SNAPSHOT_NOT_FOUND', joined(manager.send({ index: 1, term: 1 })));
       });
 
-      it('go on where they were interrupted', async () => {
+      it('continue where they were interrupted', async () => {
         const made = await make(other, 10);
         const whole = await joined(other.send(made.metadata));
         expect(await manager.received(made.manifest)).toBe(0);
@@ -444,7 +444,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await manager.received(made.manifest)).toBe(made.bytes);
       });
 
-      it('keep what has arrived when the stream fails or the signal fires', async () => {
+      it('keep the received bytes when the stream fails or the signal fires', async () => {
         const made = await make(other, 10);
         const whole = await joined(other.send(made.metadata));
         const reason = new Error('the connection is gone');
@@ -482,7 +482,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await manager.receive(made.metadata, made.manifest, stream)).toEqual(made);
       });
 
-      it('refuse what is too long, another snapshot, and the metadata of another one', async () => {
+      it('refuse a stream that is too long, another snapshot, and the metadata of another one', async () => {
         const made = await make(other, 10);
         const second = await make(other, 11);
         const whole = await joined(other.send(made.metadata));
@@ -511,7 +511,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         expect(await manager.received(made.manifest)).toBe(made.bytes);
       });
 
-      it('refuse a second stream of the same snapshot, and take others beside it', async () => {
+      it('refuse a second stream of the same snapshot, and accept others concurrently', async () => {
         const made = await make(other, 10);
         const second = await make(other, 11);
         const { passed, open } = gate();
@@ -566,7 +566,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
     });
 
     describe('together', () => {
-      it('make, read, send, retain and verify beside each other', async () => {
+      it('make, read, send, retain and verify concurrently', async () => {
         await make(manager, 1);
         const rounds = Array.from({ length: 12 }, (_, at) => at + 2);
         await Promise.all(
@@ -576,7 +576,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
             (async () => {
               const newest = manager.list().at(-1)?.metadata ?? metadataOf(1);
               const files = await filesOf(manager, newest.index).catch((error: unknown) => error);
-              // It may be gone when it is opened; what is opened is whole.
+              // It may be removed before it is opened, but an open one is whole.
               if (files instanceof Error)
                 expect(files).toMatchObject({ code: 'SNAPSHOT_NOT_FOUND' });
               else expect(files).toEqual(sampleFiles(newest.index));
@@ -592,7 +592,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
       });
     });
 
-    describe('life', () => {
+    describe('a manager', () => {
       it('is opened once', async () => {
         await fails('SNAPSHOT_INVALID', manager.open(7n));
       });
@@ -624,7 +624,7 @@ export function describeManager(name: string, begin: () => Promise<ManagerUnderT
         await source.close();
       });
 
-      it('tells what is in it by the manifest', async () => {
+      it('lists the files of a snapshot in its manifest', async () => {
         const made = await make(manager, 10);
         const manifest = decodeManifest(made.manifest);
         expect(manifest.id).toBe(made.id);

@@ -1,4 +1,4 @@
-/** One suite, all managers. */
+/** Runs the suite for all managers. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { nodeEnvironment } from '@babuza/vfs';
@@ -40,7 +40,7 @@ describe('managers', () => {
     expect(new VolatileSnapshotManager().durable).toBe(false);
   });
 
-  it('refuse options that mean nothing', () => {
+  it('refuse invalid options', () => {
     for (const options of [
       { compression: 'lz' },
       { chunkBytes: 1 },
@@ -55,7 +55,7 @@ describe('managers', () => {
     expect(() => new DurableSnapshotManager('snap')).toThrow('absolute');
   });
 
-  it('do nothing before they are open, and close all the same', async () => {
+  it('refuse every call before they are open, and can be closed', async () => {
     const manager = new VolatileSnapshotManager();
     expect(manager.list()).toEqual([]);
     await fails('SNAPSHOT_CLOSED', make(manager, 1));

@@ -1,4 +1,4 @@
-/** The files in memory keep the contract of a file system as far as snapshots rely on it. */
+/** The file system in memory keeps the contract of a file system as far as snapshots rely on it. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryFileSystem } from '../src/memory-file-system.ts';
 import { bytesOf } from './support.ts';
@@ -22,7 +22,7 @@ async function contentOf(path: string): Promise<Uint8Array> {
 }
 
 describe('names in memory', () => {
-  it('are created once, and are not found where they are not', async () => {
+  it('are created once, and a missing one is not found', async () => {
     await put('/a', bytesOf(3));
     await expect(fileSystem.open('/a', 'create')).rejects.toMatchObject({ kind: 'exists' });
     expect(await contentOf('/a')).toEqual(bytesOf(3));
@@ -47,7 +47,7 @@ describe('names in memory', () => {
     ]);
   });
 
-  it('go when they are removed', async () => {
+  it('are gone when they are removed', async () => {
     await fileSystem.makeDirectory('/d');
     await put('/d/a', bytesOf(1));
     expect(await fileSystem.kindOf('/d/a')).toBe('file');
@@ -76,7 +76,7 @@ describe('names in memory', () => {
     expect(await fileSystem.list('/dd')).toEqual([{ name: 'b', kind: 'file' }]);
   });
 
-  it('are locked by nobody else', async () => {
+  it('are never locked by another owner', async () => {
     expect(await fileSystem.foreignLock()).toBe(undefined);
     const lock = await fileSystem.lock();
     expect([lock.isFresh(), lock.tookFromSilentOwner]).toEqual([true, false]);
@@ -87,7 +87,7 @@ describe('names in memory', () => {
 });
 
 describe('a file in memory', () => {
-  it('gives at each place the bytes that were written there, and none behind its end', async () => {
+  it('returns the bytes that were written at each offset, and none after its end', async () => {
     const file = await fileSystem.open('/a', 'create');
     await file.write(bytesOf(100), 0);
     await file.write(bytesOf(50, 2), 80);
@@ -109,7 +109,7 @@ describe('a file in memory', () => {
     }
   });
 
-  it('has zeros where nothing was written, also where it was cut and lengthened', async () => {
+  it('has zeros where nothing was written, even after it was cut and lengthened', async () => {
     const file = await fileSystem.open('/a', 'create');
     await file.write(bytesOf(10), 0);
     await file.truncate(4);
@@ -126,7 +126,7 @@ describe('a file in memory', () => {
     expect(await contentOf('/a')).toEqual(expected);
   });
 
-  it('takes the parts of a durable write one behind the other', async () => {
+  it('writes the parts of a durable write one after the other', async () => {
     const file = await fileSystem.open('/a', 'create');
     await file.writeDurable([bytesOf(3, 1), bytesOf(0), bytesOf(5, 2), bytesOf(4, 3)], 2);
     await file.datasync();

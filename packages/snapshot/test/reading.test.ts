@@ -1,8 +1,8 @@
-/** A snapshot that is read: what it needs of the disk, and what is left when it is closed. */
+/** A snapshot that is read: which files it opens, and what is left when it is closed. */
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import type { File, OpenMode } from '@babuza/vfs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DurableSnapshotManager } from '../src/index.ts';
+import type { DurableSnapshotManager } from '../src/index.ts';
 import { MemoryFileSystem } from '../src/memory-file-system.ts';
 import { checkedForm } from '../src/options.ts';
 import { StoredSnapshotManager } from '../src/stored-snapshot-manager.ts';
@@ -19,29 +19,23 @@ import {
   metadataOf,
   type Files,
 } from './support.ts';
+import { groupFolder, nameOf, openedOn } from './disk-manager.ts';
 
 const ten = { index: 10, term: 1 };
 const files: Files = { a: bytesOf(1500), b: bytesOf(700, 2), c: bytesOf(30, 3) };
-const folderOf = (index: number, ending = ''): string =>
-  `/snap/group-0000000000000001/${String(index).padStart(16, '0')}-0000000000000001${ending}`;
+const folderOf = (index: number, ending = ''): string => `${groupFolder}/${nameOf(index)}${ending}`;
 
 let disk: SimulatedDisk;
 let manager: DurableSnapshotManager;
 
-async function opened(): Promise<DurableSnapshotManager> {
-  const one = new DurableSnapshotManager('/snap', { chunkBytes }, { fileSystem: disk });
-  await one.open(1n);
-  return one;
-}
-
 beforeEach(async () => {
   disk = simulatedEnvironment(1).fileSystem;
-  manager = await opened();
+  manager = await openedOn(disk);
   await make(manager, 10, files);
 });
 
 describe('reading', () => {
-  it('leaves no file open: after the last byte, an early return, a failure, a close', async () => {
+  it('leaves no file open after the last byte, an early return, a failure, or a close', async () => {
     const open = await manager.read(ten);
     await joined(open.readFile('a'));
     expect(disk.openPaths).toEqual([]);
@@ -61,7 +55,7 @@ describe('reading', () => {
     for (const half of two) await fails('SNAPSHOT_CLOSED', half.next());
   });
 
-  it('passes over a file that closes badly: its bytes were checked', async () => {
+  it('ignores a file that fails to close, because its bytes were verified', async () => {
     disk.inject({ on: 'close', sticky: true, fault: { type: 'error', kind: 'io' } });
     expect(await filesOf(manager, 10)).toEqual(files);
     const open = await manager.read(ten);
@@ -70,7 +64,7 @@ describe('reading', () => {
     await open.close();
   });
 
-  it('refuses a file of another size before it gives any of it, and one that is missing', async () => {
+  it('refuses a file of another size before it returns any byte, and a missing file', async () => {
     const path = `${folderOf(10)}/file-0001`;
     const bytes = disk.surgery.contents(path).slice();
     disk.surgery.put(path, Buffer.concat([bytes, new Uint8Array(1)]));
@@ -85,7 +79,7 @@ describe('reading', () => {
     expect(disk.openPaths).toEqual([]);
   });
 
-  it('ends with the snapshot, also where it was closed while its file was being opened', async () => {
+  it('ends with the snapshot, even if that was closed while its file was being opened', async () => {
     const { passed, open: letGo } = gate();
     const closed: string[] = [];
     class SlowFileSystem extends MemoryFileSystem {
@@ -103,8 +97,8 @@ describe('reading', () => {
       }
     }
     const fileSystem = new SlowFileSystem();
-    const place = { durable: true, fileSystem, outside: undefined, directory: '/snap' };
-    const slow = new StoredSnapshotManager(place, checkedForm({ chunkBytes }));
+    const storage = { durable: true, fileSystem, outside: undefined, directory: '/snap' };
+    const slow = new StoredSnapshotManager(storage, checkedForm({ chunkBytes }));
     await slow.open(1n);
     for (const index of [10, 20]) await make(slow, index, files);
     const [kept, going] = [await slow.read({ index: 20, term: 1 }), await slow.read(ten)];
@@ -116,7 +110,7 @@ describe('reading', () => {
     await Promise.all([kept.close(), going.close()]);
     closed.splice(0);
     letGo();
-    // The file of the one is there, that of the other went with its snapshot.
+    // The file of one snapshot exists, and that of the other was removed with its snapshot.
     for (const error of await Promise.all(reading)) {
       expect(error).toMatchObject({ code: 'SNAPSHOT_CLOSED' });
     }
@@ -125,8 +119,8 @@ describe('reading', () => {
   });
 });
 
-describe('sending from a place on', () => {
-  it('reads no file that ends before it, and gives no empty piece', async () => {
+describe('sending from an offset on', () => {
+  it('reads no file that ends before it, and yields no empty piece', async () => {
     const whole = await joined(manager.send(ten));
     const a = 1500 + 3 * 8;
     const b = 700 + 2 * 8;
@@ -161,7 +155,7 @@ describe('sending from a place on', () => {
 });
 
 describe('verifying', () => {
-  it('tells the whole from the damaged, and from what is not there', async () => {
+  it('tells a whole snapshot from a damaged and a missing one', async () => {
     expect(await manager.verify(ten)).toBe(true);
     expect(disk.openPaths).toEqual([]);
     expect(await manager.verify({ index: 11, term: 1 })).toBe(false);
@@ -176,7 +170,7 @@ describe('verifying', () => {
     expect(await manager.verify(ten)).toBe(false);
   });
 
-  it('puts the damaged aside under those who read it, who may go on', async () => {
+  it('sets a damaged snapshot aside, and its readers may go on', async () => {
     const open = await manager.read(ten);
     disk.surgery.flipBit(`${folderOf(10)}/file-0002`, 100);
     expect(await manager.verify(ten)).toBe(false);
@@ -191,7 +185,7 @@ describe('verifying', () => {
     expect(await disk.kindOf(folderOf(10))).toBe(undefined);
   });
 
-  it('of one that goes meanwhile ends when its folder is removed', async () => {
+  it('of one that is removed meanwhile ends when its folder is removed', async () => {
     await make(manager, 20, files);
     const verifying = manager.verify(ten);
     await manager.retain(1);
@@ -202,18 +196,18 @@ describe('verifying', () => {
     await manager.removeAll();
   });
 
-  it('tells of a disk on which the damaged cannot be put aside', async () => {
+  it('reports a disk on which a damaged snapshot cannot be set aside', async () => {
     disk.surgery.flipBit(`${folderOf(10)}/file-0002`, 100);
     disk.inject({ on: 'rename', fault: { type: 'error', kind: 'io' } });
     await fails('SNAPSHOT_WRITE_FAILED', manager.verify(ten));
   });
 });
 
-describe('a snapshot that is there', () => {
+describe('an existing snapshot', () => {
   const creating = (one: DurableSnapshotManager): Promise<unknown> =>
     one.create(metadataOf(10), () => expect.unreachable('it was made again'));
 
-  it('is not read again where this process has made it', async () => {
+  it('is not read again if this process has made it', async () => {
     const before = disk.calls.length;
     await creating(manager);
     const [stored] = manager.list();
@@ -221,9 +215,9 @@ describe('a snapshot that is there', () => {
     expect(disk.calls.slice(before)).toEqual([]);
   });
 
-  it('is read once where an earlier process has made it, and kept where it is whole', async () => {
+  it('is read once if an earlier process has made it, and kept if it is whole', async () => {
     await manager.close();
-    const again = await opened();
+    const again = await openedOn(disk);
     const before = disk.calls.length;
     await creating(again);
     const reads = disk.calls.slice(before).filter(({ operation }) => operation === 'read');
@@ -234,10 +228,10 @@ describe('a snapshot that is there', () => {
     expect(await filesOf(again, 10)).toEqual(files);
   });
 
-  it('is made anew where an earlier process has made it, and it is damaged', async () => {
+  it('is made again if an earlier process has made it and it is damaged', async () => {
     await manager.close();
     disk.surgery.flipBit(`${folderOf(10)}/file-0002`, 100);
-    const again = await opened();
+    const again = await openedOn(disk);
     await make(again, 10, files);
     expect(await filesOf(again, 10)).toEqual(files);
   });

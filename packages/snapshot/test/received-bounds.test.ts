@@ -1,4 +1,4 @@
-/** What a snapshot from elsewhere may take of the disk. */
+/** How much of the disk a received snapshot may take. */
 import type { SnapshotManager, StoredSnapshot } from '@babuza/raft';
 import { describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, VolatileSnapshotManager } from '../src/index.ts';
@@ -21,7 +21,7 @@ async function source(): Promise<{ from: SnapshotManager; snapshot: StoredSnapsh
   return { from, snapshot };
 }
 
-/** A manager on a disk with so much free, less what was received. */
+/** A manager on a disk with this much free space, less what was received. */
 async function target(options: object, freeBytes = 1e12): Promise<DurableSnapshotManager> {
   const fileSystem = Object.assign(new MemoryFileSystem(), { freeBytes: async () => freeBytes });
   const manager = new DurableSnapshotManager('/snapshots', options, { fileSystem });
@@ -35,7 +35,7 @@ async function receive(manager: SnapshotManager): Promise<StoredSnapshot> {
 }
 
 describe('a snapshot that is received', () => {
-  it('is refused one byte above snapshotBytesMax, and taken at it', async () => {
+  it('is refused one byte above snapshotBytesMax, and accepted at it', async () => {
     const { snapshot } = await source();
     const small = await target({ snapshotBytesMax: snapshot.bytes - 1 });
     await expect(receive(small)).rejects.toMatchObject({ code: 'SNAPSHOT_TOO_LARGE' });
@@ -44,7 +44,7 @@ describe('a snapshot that is received', () => {
     expect((await receive(large)).bytes).toBe(snapshot.bytes);
   });
 
-  it('is refused where it leaves less than freeDiskBytesMin, and nothing of it stays', async () => {
+  it('is refused if it leaves less than freeDiskBytesMin, and nothing of it stays', async () => {
     const { snapshot } = await source();
     const freeDiskBytesMin = 1000;
     const full = await target({ freeDiskBytesMin }, snapshot.bytes + freeDiskBytesMin - 1);
@@ -54,7 +54,7 @@ describe('a snapshot that is received', () => {
     expect((await receive(fits)).bytes).toBe(snapshot.bytes);
   });
 
-  it('is removed at once where nobody relies on it, also as the newest', async () => {
+  it('is removed at once with evenNewest, even if it is the newest', async () => {
     const manager = await target({});
     await receive(manager);
     await expect(manager.remove(metadata)).rejects.toMatchObject({ code: 'SNAPSHOT_INVALID' });

@@ -1,4 +1,4 @@
-/** A removal that fails: it can be asked for again, and is acknowledged only when it is durable. */
+/** A removal that fails: it can be repeated, and is acknowledged only when it is durable. */
 import { crashStates, simulatedEnvironment, type Fault, type SimulatedDisk } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { DurableSnapshotManager } from '../src/index.ts';
@@ -18,7 +18,10 @@ async function managerWithTwo(): Promise<{
   return { manager, disk: environment.fileSystem };
 }
 
-/** After a power cut now only 20 is there, and nothing looks like damage. The world ends here. */
+/**
+ * Checks that after a power cut only snapshot 20 exists, and nothing looks damaged. The disk cannot
+ * be used afterwards.
+ */
 async function expectGone(disk: SimulatedDisk): Promise<void> {
   for (const { disk: left, lost } of crashStates(disk, {
     exhaustiveMax: 20,
@@ -41,7 +44,7 @@ const faults: readonly [string, Fault, 'rename' | 'sync-directory'][] = [
 
 describe('a removal whose disk fails', () => {
   for (const [name, fault, on] of faults) {
-    it(`is made when it is asked for again: ${name}`, async () => {
+    it(`is done when it is repeated: ${name}`, async () => {
       const { manager, disk } = await managerWithTwo();
       disk.inject({ on, fault });
       await expect(manager.remove(ten)).rejects.toMatchObject({ code: 'SNAPSHOT_WRITE_FAILED' });
@@ -49,7 +52,7 @@ describe('a removal whose disk fails', () => {
       await expectGone(disk);
     });
 
-    it(`is made by the next retention: ${name}`, async () => {
+    it(`is done by the next retention: ${name}`, async () => {
       const { manager, disk } = await managerWithTwo();
       disk.inject({ on, fault });
       await expect(manager.retain(1)).rejects.toMatchObject({ code: 'SNAPSHOT_WRITE_FAILED' });
@@ -63,13 +66,24 @@ describe('a removal whose disk fails', () => {
       for (let attempt = 0; attempt < 3; attempt += 1) {
         await expect(manager.remove(ten)).rejects.toMatchObject({ code: 'SNAPSHOT_WRITE_FAILED' });
       }
-      // It was reported to those who asked for it: what is retained is none of that.
+      // The failure was reported to the caller of the removal, and is not a failure of the
+      // retention.
       await manager.retain(1);
       injected.remove();
       await manager.remove(ten);
       await expectGone(disk);
     });
   }
+});
+
+it('a removal that is begun anew reports that the old name could not be given back', async () => {
+  const { manager, disk } = await managerWithTwo();
+  disk.inject({ on: 'sync-directory', fault: { type: 'sync-error', pending: 'kept' } });
+  await expect(manager.remove(ten)).rejects.toMatchObject({ code: 'SNAPSHOT_WRITE_FAILED' });
+  disk.inject({ on: 'rename', fault: { type: 'error', kind: 'io' } });
+  await expect(manager.remove(ten)).rejects.toMatchObject({ cause: { kind: 'io' } });
+  await manager.remove(ten);
+  await expectGone(disk);
 });
 
 it('a second removal of the same snapshot waits until the first one is durable', async () => {

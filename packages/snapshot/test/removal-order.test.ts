@@ -1,6 +1,5 @@
 /**
- * The order of the steps in which a snapshot is removed: a crash between any two leaves it whole or
- * gone.
+ * The order of the steps of a removal: a crash between any two leaves the snapshot whole or gone.
  */
 import { expect, it } from 'vitest';
 import { MemoryFileSystem } from '../src/memory-file-system.ts';
@@ -27,7 +26,7 @@ class TracedFileSystem extends MemoryFileSystem {
 }
 
 it.each(['retain', 'remove', 'removeAll'] as const)(
-  'a snapshot loses its name durably before the first of its files goes: %s',
+  'a snapshot loses its name durably before the first of its files is removed: %s',
   async (how) => {
     const fileSystem = new TracedFileSystem();
     const manager = new StoredSnapshotManager(

@@ -1,9 +1,7 @@
 /**
- * Damage at rest: a bit of every byte, a cut at every length, files that are missing, exchanged or
- * of another snapshot. Nothing of it is ever read as if it were right, and the previous snapshot
- * stays.
- *
- * Some of the folders were written by overlapping calls. `BABUZA_ROT_SEEDS` sets how many,
+ * Damage at rest: a bit of every byte, a cut at every length, and files that are missing, swapped
+ * or from another snapshot. A damaged byte is never returned, and the previous snapshot stays. Some
+ * of the folders were written by overlapping calls. `BABUZA_ROT_SEEDS` is their number,
  * `BABUZA_SEED` the first seed.
  */
 import {
@@ -30,18 +28,17 @@ import {
   sampleFiles,
   type Files,
 } from './support.ts';
+import { groupFolder, nameOf } from './disk-manager.ts';
 
-const folder = '/snap/group-0000000000000001';
-const folderOf = (index: number): string =>
-  `${folder}/${String(index).padStart(16, '0')}-0000000000000001`;
+const folderOf = (index: number): string => `${groupFolder}/${nameOf(index)}`;
 const at = (index: number): { index: number; term: number } => ({ index, term: 1 });
 const overlappingCount = Number(process.env['BABUZA_ROT_SEEDS'] ?? 4);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
-/** One of so many bytes is damaged in folders that overlapping calls have written. */
+/** In folders that overlapping calls have written one of this many bytes is damaged. */
 const stride = process.env['BABUZA_ROT'] === 'every' ? 1 : 23;
 const files = { a: bytesOf(chunkBytes + 9, 4), b: new Uint8Array(40).fill(7) };
 
-/** Snapshots 10 and 20; the second one also has a file outside of it, if asked for. */
+/** Makes the snapshots 10 and 20. The second one optionally links a file outside. */
 async function diskWithTwo(
   options: SnapshotManagerOptions = {},
   links = false,
@@ -61,8 +58,8 @@ async function diskWithTwo(
 }
 
 /**
- * The same snapshots, written by overlapping calls: one of them is made while the other one is
- * received, a third is read, held and removed, and an identity record is written.
+ * Makes the same snapshots with overlapping calls: one of them is made while the other one is
+ * received, a third one is read, held open and removed, and an identity record is written.
  */
 async function diskOfOverlappingCalls(seed: number): Promise<SimulatedDisk> {
   const environment = simulatedEnvironment(seed);
@@ -88,7 +85,7 @@ async function diskOfOverlappingCalls(seed: number): Promise<SimulatedDisk> {
   const work = async (): Promise<void> => {
     await manager.open(1n);
     await make(manager, 5);
-    // The newest one is not removed, and goes when the others are there.
+    // The newest one cannot be removed, so it is removed when the others exist.
     await make(manager, 6);
     const running = callers.map(async (call, number) => {
       await disk.step(`caller ${number}`);
@@ -105,7 +102,7 @@ async function diskOfOverlappingCalls(seed: number): Promise<SimulatedDisk> {
   return disk;
 }
 
-/** Opens a copy of the disk after `damage`, and looks at what is told. */
+/** Opens a copy of the disk after `damage`, and checks what the manager reports. */
 async function expectNoticed(
   whole: SimulatedDisk,
   context: string,
@@ -126,7 +123,7 @@ async function expectNoticed(
       } catch (error) {
         expect(error, context).toMatchObject({ code: 'SNAPSHOT_CORRUPT' });
       }
-      // What was handed out before the damage was right.
+      // Bytes that were returned before the damage are right.
       const expected = name === 'linked' ? bytesOf(600, 5) : files[name === 'a' ? 'a' : 'b'];
       const bytes = Buffer.concat(got);
       expect(Buffer.compare(bytes, expected.subarray(0, bytes.length)), context).toBe(0);
@@ -233,12 +230,12 @@ describe('rot', () => {
     await expectNoticed(whole, 'a chunk of zeros', (disk) => disk.surgery.zero(a, 0, 520));
   });
 
-  it('of chunks that change places is noticed before they are handed out', async () => {
+  it('of chunks that are swapped is noticed before they are returned', async () => {
     const environment = simulatedEnvironment(1);
     const disk = environment.fileSystem;
     const manager = new DurableSnapshotManager('/snap', { chunkBytes }, environment);
     await manager.open(1n);
-    // Two files of one size, and two chunks of one size in each: all look alike but for their
+    // Two files of the same size with two chunks of the same size each differ only in their
     // checksums.
     const content = { a: bytesOf(1024, 1), b: bytesOf(1024, 2) };
     await make(manager, 10, content);
@@ -264,7 +261,7 @@ describe('rot', () => {
     await manager.close();
   });
 
-  it('of one from an earlier life is found before it is taken for one that is made or received', async () => {
+  it('in a snapshot of an earlier process is found before it replaces one that is made or received', async () => {
     const source = new DurableSnapshotManager('/other', { chunkBytes }, simulatedEnvironment(3));
     await source.open(1n);
     const made = await make(source, 20, files);
@@ -289,7 +286,7 @@ describe('rot', () => {
     for (const manager of [source, again, receiver, unasked]) await manager.close();
   });
 
-  it('of a disk that would not read is no damage', async () => {
+  it('is not reported for a disk that fails to read', async () => {
     const disk = await diskWithTwo();
     const manager = new DurableSnapshotManager('/snap', {}, simulatedEnvironment(2, disk));
     await manager.open(1n);

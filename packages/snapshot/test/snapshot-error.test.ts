@@ -1,4 +1,4 @@
-/** What a failed call of the disk means for the caller: the code says what to do. */
+/** How failed calls of the disk become errors with a code. */
 import { FileError, type FileErrorKind, type FileOperation } from '@babuza/vfs';
 import { describe, expect, it } from 'vitest';
 import { SnapshotError } from '../src/index.ts';
@@ -18,15 +18,15 @@ const failed = (kind: FileErrorKind, operation: FileOperation): FileError =>
 
 describe('a failed file', () => {
   it.each([
-    ['io', 'read', 'SNAPSHOT_READ_FAILED', 'the disk would not read: read /snap/file: io'],
+    ['io', 'read', 'SNAPSHOT_READ_FAILED', 'the disk failed to read: read /snap/file: io'],
     ['not-found', 'open', 'SNAPSHOT_CORRUPT', '/snap/file at byte 0: the file is missing'],
     ['not-a-directory', 'open', 'SNAPSHOT_CORRUPT', 'the file is missing'],
     ['is-a-directory', 'open', 'SNAPSHOT_CORRUPT', 'the file is missing'],
     ['closed', 'read', 'SNAPSHOT_CLOSED', 'the snapshot is closed'],
     ['too-many-open', 'open', 'SNAPSHOT_TRY_AGAIN', 'nothing was read'],
     ['try-again', 'list', 'SNAPSHOT_TRY_AGAIN', 'nothing was read'],
-    ['lock-lost', 'lock', 'SNAPSHOT_LOCK_LOST', 'nothing is changed in it'],
-    ['permission', 'open', 'SNAPSHOT_READ_FAILED', 'the disk would not read'],
+    ['lock-lost', 'lock', 'SNAPSHOT_LOCK_LOST', 'changes nothing in it any more'],
+    ['permission', 'open', 'SNAPSHOT_READ_FAILED', 'the disk failed to read'],
   ] as const)('of a snapshot that is read: %s of %s is %s', (kind, operation, code, message) => {
     const cause = failed(kind, operation);
     const error = readFailure(cause);
@@ -38,11 +38,12 @@ describe('a failed file', () => {
     ['io', 'write', 'SNAPSHOT_WRITE_FAILED', 'the disk failed to write: write /snap/file: io'],
     ['no-space', 'write', 'SNAPSHOT_NO_SPACE', 'the disk is full: write /snap/file: no-space'],
     ['not-found', 'open', 'SNAPSHOT_WRITE_FAILED', 'the disk failed to write'],
+    ['not-a-file', 'open', 'SNAPSHOT_FOREIGN', 'nothing was changed: open /snap/file: not-a-file'],
     ['too-many-open', 'open', 'SNAPSHOT_TRY_AGAIN', 'nothing was acknowledged'],
     ['try-again', 'write', 'SNAPSHOT_WRITE_FAILED', 'the disk failed to write'],
     ['locked', 'lock', 'SNAPSHOT_LOCKED', 'lock /snap/file: locked'],
-    ['locked', 'unlock', 'SNAPSHOT_LOCK_LOST', 'nothing is changed in it'],
-    ['lock-lost', 'lock', 'SNAPSHOT_LOCK_LOST', 'nothing is changed in it'],
+    ['locked', 'unlock', 'SNAPSHOT_LOCK_LOST', 'changes nothing in it any more'],
+    ['lock-lost', 'lock', 'SNAPSHOT_LOCK_LOST', 'changes nothing in it any more'],
   ] as const)('of a snapshot that is written: %s of %s is %s', (kind, operation, code, message) => {
     const cause = failed(kind, operation);
     const error = writeFailure(cause);
@@ -50,7 +51,7 @@ describe('a failed file', () => {
     expect(error).toMatchObject({ code, cause, message: expect.stringContaining(message) });
   });
 
-  it('keeps what is no failure of a file as it is', async () => {
+  it('leaves other errors as they are', async () => {
     const said = new SnapshotError('SNAPSHOT_INVALID', 'no');
     for (const error of [said, new Error('no'), undefined]) {
       expect(readFailure(error)).toBe(error);
@@ -60,14 +61,14 @@ describe('a failed file', () => {
     expect(await translating(writeFailure, async () => 7)).toBe(7);
   });
 
-  it('tells a lock that was lost from one that another manager has', () => {
+  it('distinguishes a lost lock from one that another manager has', () => {
     expect(lockFailure(failed('lock-lost', 'lock'))?.code).toBe('SNAPSHOT_LOCK_LOST');
     expect(lockFailure(failed('locked', 'unlock'))?.code).toBe('SNAPSHOT_LOCK_LOST');
     expect(lockFailure(failed('locked', 'lock'))).toBe(undefined);
     expect(lockFailure(failed('io', 'unlock'))).toBe(undefined);
   });
 
-  it('is a shortage only where the same call may succeed later', () => {
+  it('is a shortage only if the same call may succeed later', () => {
     expect(isShortage(failed('too-many-open', 'open'))).toBe(true);
     expect(isShortage(failed('try-again', 'list'))).toBe(true);
     expect(isShortage(failed('try-again', 'write'))).toBe(false);
@@ -81,9 +82,9 @@ describe('a failed file', () => {
 });
 
 describe('damage', () => {
-  it('says where it is, and what was expected where that is known', () => {
-    const plain = corrupt('it is too long', { file: 'f', offset: 3 });
-    expect(plain.message).toBe('f at byte 3: it is too long');
+  it('says where it is, and what was expected if that is known', () => {
+    const plain = corrupt('the file is too long', { file: 'f', offset: 3 });
+    expect(plain.message).toBe('f at byte 3: the file is too long');
     expect('cause' in plain).toBe(false);
     const cause = new Error('inner');
     const details = { file: 'f', offset: 0, expected: 1, got: 2 };
@@ -97,7 +98,7 @@ describe('damage', () => {
     });
   });
 
-  it('is nothing else', () => {
+  it('is not assumed for other errors', () => {
     expect(isCorrupt(corrupt('no', { file: 'f', offset: 0 }))).toBe(true);
     expect(isCorrupt(new SnapshotError('SNAPSHOT_READ_FAILED', 'no'))).toBe(false);
     expect(isCorrupt(Object.assign(new Error('no'), { code: 'SNAPSHOT_CORRUPT' }))).toBe(false);

@@ -1,4 +1,4 @@
-/** Large snapshots: nothing holds more of them than a few chunks. */
+/** Large snapshots: no step holds more than a few chunks in memory. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { nodeEnvironment, type File, type FileSystem, type OpenMode } from '@babuza/vfs';
@@ -9,7 +9,7 @@ import { metadataOf } from './support.ts';
 const mebibyte = 1024 * 1024;
 const totalBytes = 100 * mebibyte;
 
-/** What passes through the disk at once: the largest call, and the calls under way. */
+/** The largest call of the disk, and the number of calls under way. */
 class Watched {
   callBytesMax = 0;
   callsMax = 0;
@@ -51,7 +51,7 @@ class Watched {
 }
 
 describe('streaming', () => {
-  it('of 100 MiB takes the memory of some chunks, made, sent, received and read', async () => {
+  it('of 100 MiB takes the memory of a few chunks for making, sending, receiving and reading', async () => {
     const directory = mkdtempSync(`${tmpdir()}/babuza-snapshot-`);
     const watched = new Watched(nodeEnvironment().fileSystem);
     const [from, to] = ['from', 'to'].map(
@@ -86,7 +86,7 @@ describe('streaming', () => {
       expect(readBytes).toBe(totalBytes);
       expect(watched.callBytesMax).toBeLessThanOrEqual(mebibyte);
       expect(watched.callsMax).toBeLessThanOrEqual(2);
-      // Most of it waits for the garbage collector.
+      // Most of this memory is garbage that was not collected yet.
       expect(arrayBytesMax).toBeLessThan(totalBytes * 0.75);
     } finally {
       await Promise.all([from.close(), to.close()]);

@@ -1,4 +1,4 @@
-/** Samples, and short words for what the tests do again and again. */
+/** Samples and helpers that many tests share. */
 import { expect } from 'vitest';
 import { emptyConfState, type SnapshotMetadata } from '@babuza/raftpb';
 import type { SnapshotFiles, SnapshotManager, StoredSnapshot } from '@babuza/raft';
@@ -14,12 +14,12 @@ export function metadataOf(index: number, term = 1): SnapshotMetadata {
   return { confState: { ...emptyConfState, voters: [1n, 2n, 3n] }, index, term };
 }
 
-/** Bytes that do not repeat, the same for the same seed. */
+/** Random bytes that depend only on the seed. */
 export function bytesOf(length: number, seed = 1): Uint8Array {
   return new SeededRandom(seed).bytes(length);
 }
 
-/** Files of all kinds: none, one, some chunks, borders of chunks. */
+/** Files with no, one and several chunks, and with sizes around a chunk. */
 export function sampleFiles(seed: number): Files {
   return {
     state: bytesOf(2 * chunkBytes + 100, seed),
@@ -29,7 +29,7 @@ export function sampleFiles(seed: number): Files {
   };
 }
 
-/** Cuts bytes into pieces that fit nothing. */
+/** Cuts bytes into pieces whose size divides no chunk. */
 export function* pieces(bytes: Uint8Array, size = 137): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
 }
@@ -60,7 +60,7 @@ export async function joined(stream: AsyncIterable<Uint8Array>): Promise<Uint8Ar
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** All files of a snapshot, through the door for reading. */
+/** Reads all files of a snapshot. */
 export async function filesOf(manager: SnapshotManager, index: number, term = 1): Promise<Files> {
   await using open = await manager.read({ index, term });
   const files: Record<string, Uint8Array> = {};
@@ -78,7 +78,7 @@ export async function failureOf(work: Promise<unknown>): Promise<unknown> {
   } catch (error) {
     return error;
   }
-  throw new Error('it did not fail');
+  throw new Error('the call was expected to fail');
 }
 
 export async function fails(
@@ -91,11 +91,16 @@ export async function fails(
   return error;
 }
 
-/** A promise that others settle. */
+/** A promise, and the function that resolves it. */
 export function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
   let open = (): void => {};
   const passed = new Promise<void>((resolve) => {
     open = resolve;
   });
   return { passed, open };
+}
+
+/** Waits until the callbacks of the current turn of the event loop have run. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 /**
- * Two things at once on the snapshots of one node: who holds one, who makes it again, who receives
- * it.
+ * Two concurrent calls on the snapshots of one node: reading, making and receiving the same
+ * snapshot.
  */
 import { getEventListeners } from 'node:events';
 import type { SnapshotManager } from '@babuza/raft';
@@ -17,6 +17,7 @@ import {
   make,
   metadataOf,
   sampleFiles,
+  turn,
   writing,
 } from './support.ts';
 
@@ -27,14 +28,12 @@ beforeEach(async () => {
   await manager.open(1n);
 });
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 async function microtasks(count: number): Promise<void> {
   for (let turns = 0; turns < count; turns += 1) await Promise.resolve();
 }
 
-describe('a snapshot that two read', () => {
-  it('stays for the one although the other closes it twice', async () => {
+describe('a snapshot with two readers', () => {
+  it('stays for one reader although the other one closes it twice', async () => {
     await make(manager, 10);
     const [one, other] = [
       await manager.read({ index: 10, term: 1 }),
@@ -52,7 +51,7 @@ describe('a snapshot that two read', () => {
   });
 
   it.each(['to its end', 'until it returns', 'until its signal fires', 'after its signal fired'])(
-    'and that was sent %s is held no longer, and nothing listens on',
+    'that was sent %s is not held any more, and no listener is left',
     async (how) => {
       await make(manager, 10);
       const giveUp = new AbortController();
@@ -77,8 +76,8 @@ describe('a snapshot that two read', () => {
   );
 });
 
-describe('one snapshot that is made at several places at once', () => {
-  it('is made by one at a time, and the others find what was made', async () => {
+describe('one snapshot that several calls make at once', () => {
+  it('is made by one call at a time, and the others return the result', async () => {
     let running = 0;
     let mostRunning = 0;
     let calls = 0;
@@ -112,7 +111,7 @@ describe('one snapshot that is made at several places at once', () => {
     expect(await filesOf(manager, 10)).toEqual(sampleFiles(10));
   });
 
-  it('is whole or not there when it goes meanwhile, whenever that is', async () => {
+  it('is whole or absent when it is removed meanwhile, at any moment', async () => {
     const files = { state: Buffer.from('small') };
     for (let delay = 0; delay < 60; delay += 1) {
       const one = new VolatileSnapshotManager(form);
@@ -151,7 +150,7 @@ describe('snapshots that arrive', () => {
     }));
   }
 
-  /** Gives one chunk for each time that the test lets it. */
+  /** Yields one chunk each time the test allows it. */
   function stepped(chunks: readonly Uint8Array[]) {
     const gates = chunks.map(() => gate());
     async function* stream(): AsyncGenerator<Uint8Array, void> {
@@ -163,7 +162,7 @@ describe('snapshots that arrive', () => {
     return { stream: stream(), step: (at: number) => gates[at]?.open() };
   }
 
-  it('from two leaders are both taken whole, chunk beside chunk', async () => {
+  it('from two leaders are both received whole, chunk by chunk in turn', async () => {
     const [older, newer] = await sources();
     if (older === undefined || newer === undefined) throw new Error('there are two');
     const one = stepped(older.chunks);
@@ -171,7 +170,7 @@ describe('snapshots that arrive', () => {
     const first = manager.receive(older.metadata, older.manifest, one.stream);
     one.step(0);
     for (let turns = 0; turns < 5; turns += 1) await turn();
-    // The second one begins when the first has a part of its own.
+    // The second transfer starts when the first one has its folder.
     const second = manager.receive(newer.metadata, newer.manifest, other.stream);
     for (let at = 0; at < Math.max(older.chunks.length, newer.chunks.length); at += 1) {
       one.step(at);
@@ -185,7 +184,7 @@ describe('snapshots that arrive', () => {
     expect(await filesOf(manager, 20)).toEqual(sampleFiles(20));
   });
 
-  it('from two leaders, the same one, are taken from one, and afterwards from the other', async () => {
+  it('that are the same from two leaders are received from one, and afterwards from the other', async () => {
     const [, newer] = await sources();
     if (newer === undefined) throw new Error('there are two');
     const { metadata, manifest, chunks } = newer;
@@ -204,7 +203,7 @@ describe('snapshots that arrive', () => {
 });
 
 describe('a snapshot that waits for its last file', () => {
-  it('takes no other file, and fails where somebody adds one: it would be left out', async () => {
+  it('accepts no other file, and fails when one is added, because it would lack that file', async () => {
     const { passed, open } = gate();
     let late = (): Promise<void> => Promise.resolve();
     const making = manager.create(metadataOf(10), async (writer) => {

@@ -7,7 +7,7 @@ import { failureOf } from './support.ts';
 const reason = new Error('enough');
 const never = new Promise<never>(() => {});
 
-/** A source that counts how often it was told to end. */
+/** A source that counts how often it was asked to end. */
 function source(
   next: (call: number) => Promise<IteratorResult<number>> | IteratorResult<number>,
   ends: () => unknown = () => undefined,
@@ -36,7 +36,7 @@ async function collected(items: AsyncIterable<number>): Promise<number[]> {
 }
 
 describe('work under a signal', () => {
-  it('gives its own outcome, and listens no longer', async () => {
+  it('returns its own outcome, and leaves no listener', async () => {
     const { signal } = new AbortController();
     expect(await orAborted(Promise.resolve(3), signal)).toBe(3);
     expect(await failureOf(orAborted(Promise.reject(reason), signal))).toBe(reason);
@@ -50,12 +50,12 @@ describe('work under a signal', () => {
     abort.abort(reason);
     expect(await failureOf(waiting)).toBe(reason);
     expect(await failureOf(orAborted(never, abort.signal))).toBe(reason);
-    // A failure of the work itself is nobody's any more.
+    // Nobody waits for a failure of the work itself any more.
     const failing = orAborted(Promise.reject(new Error('late')), abort.signal);
     expect(await failureOf(failing)).toBe(reason);
   });
 
-  it('has an error as its reason, whatever the signal fired with', () => {
+  it('rejects with an error, whatever the signal fired with', () => {
     const said = new AbortController();
     said.abort('text');
     expect(reasonOf(said.signal)).toEqual(new Error('text'));
@@ -66,7 +66,7 @@ describe('work under a signal', () => {
 });
 
 describe('items under a signal', () => {
-  it('are all of them, and a source that has ended is not told to end', async () => {
+  it('are all of them, and a source that has ended is not asked to end', async () => {
     const { signal } = new AbortController();
     const { told, items } = source((call) =>
       call <= 3 ? { done: false, value: call } : { done: true, value: undefined },
@@ -76,7 +76,7 @@ describe('items under a signal', () => {
     expect(await collected(untilAborted([4, 5], signal))).toEqual([4, 5]);
   });
 
-  it('end with the failure of the source, which is not told to end', async () => {
+  it('end with the failure of the source, which is not asked to end', async () => {
     const { signal } = new AbortController();
     const { told, items } = source(async (call) => {
       if (call === 2) throw reason;
@@ -91,7 +91,7 @@ describe('items under a signal', () => {
     expect(told.returns).toBe(0);
   });
 
-  it('end a source that nobody reads on, and wait for its end', async () => {
+  it('end a source that nobody reads any more, and wait for its end', async () => {
     const { signal } = new AbortController();
     let isEnded = false;
     const { told, items } = source(
@@ -118,7 +118,7 @@ describe('items under a signal', () => {
     expect(told).toEqual({ returns: 1, nexts: 1 });
   });
 
-  it('end with the signal also while the end of the source is waited for', async () => {
+  it('end with the signal even while they wait for the end of the source', async () => {
     const abort = new AbortController();
     const { items } = source(
       () => ({ done: false, value: 1 }),
@@ -132,7 +132,7 @@ describe('items under a signal', () => {
     expect(await returning).toMatchObject({ done: true });
   });
 
-  it('pass over a source that cannot end, or fails to', async () => {
+  it('ignore a source that cannot end, or fails to', async () => {
     const { signal } = new AbortController();
     const { items } = source(
       () => ({ done: false, value: 1 }),

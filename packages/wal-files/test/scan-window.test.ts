@@ -133,6 +133,19 @@ describe('a window', () => {
     await window.close();
   });
 
+  it('reads a last part of one byte ahead, and nothing at the end of a file', async () => {
+    for (const [fileBytes, ahead] of [
+      [128, []],
+      [129, [[128, 1]]],
+    ] as const) {
+      const file = new CountedFile(fileBytes);
+      const window = new ScanWindow(file, fileBytes, sizes);
+      for (const offset of [0, 64]) expect(await window.load(offset, 8)).toBe(true);
+      await window.close();
+      expect(file.reads.slice(2), `${fileBytes} bytes`).toEqual(ahead);
+    }
+  });
+
   it('reads only missing bytes again after steps back and forth', async () => {
     const file = new CountedFile(400);
     const window = new ScanWindow(file, 400, sizes);

@@ -1,6 +1,7 @@
 /**
- * The back end on LevelDB: the log of `@babuza/wal-level` on classic-level. What LevelDB promises,
- * what it hides and what is done about it is described in the README of this package.
+ * The back end on LevelDB: the log of `@babuza/wal-level` on classic-level. The README of this
+ * package describes what LevelDB promises, which failures it hides, and how this package handles
+ * them.
  */
 import { entryBytesMaxLimit, type WalBackend, type WalCapabilities } from '@babuza/wal-core';
 import { LevelWalManager } from '@babuza/wal-level';
@@ -9,22 +10,20 @@ import { loadClassicLevel } from './load-classic-level.ts';
 import { checkedDiskOptions, type DiskWalOptions } from './options.ts';
 import { BadgerWalDisk, LevelWalDisk, PebbleWalDisk } from './wal-type.ts';
 
-/** What the log on LevelDB promises. */
+/** The capabilities of the log on LevelDB. */
 export const capabilities: WalCapabilities = Object.freeze({
   durable: true,
   batchAtomic: true,
-  // Damage in LevelDB's own log to what was acknowledged in the last 50 ms before a crash looks
-  // like a shorter log: LevelDB drops it without a word, and the witness had not been told of it
-  // yet.
+  // LevelDB silently skips damaged records of its own log. If they were acknowledged in the last 50
+  // ms before a crash the sync record does not know them yet, and the log only looks shorter.
   detectsEveryFlip: false,
   exactPurge: true,
   entryBytesMax: entryBytesMaxLimit,
 });
 
 /**
- * The log on LevelDB as the builder, the tools and users open it. `open` rejects with
- * `WAL_UNSUPPORTED` where there is no LevelDB for the platform, and with `WAL_INVALID` for options
- * that cannot be.
+ * The entry point of the log on LevelDB. `open` rejects with `WAL_UNSUPPORTED` if LevelDB cannot be
+ * loaded, and with `WAL_INVALID` for invalid options.
  */
 export const walBackend: WalBackend<DiskWalOptions> = {
   types: [LevelWalDisk, BadgerWalDisk, PebbleWalDisk],

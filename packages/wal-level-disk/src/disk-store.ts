@@ -1,9 +1,9 @@
 /**
- * LevelDB as a place for logs: where it lies, when it may be made, how deleted entries give their
- * space back, and what makes unsynced batches durable.
+ * LevelDB as a store for logs: its directory, when a database may be created, how a purge frees
+ * space, and how batches without sync become durable.
  *
- * LevelDB makes a new database wherever the file `CURRENT` is missing, and removes the tables that
- * it finds there. So it may make one only where there is nothing to lose.
+ * LevelDB creates a new database whenever the file `CURRENT` is missing, and removes the tables
+ * that it finds there. So it may create one only in a directory without data.
  */
 import { join } from 'node:path';
 import { CorruptError, ForeignFileError, type WalCapabilities } from '@babuza/wal-core';
@@ -15,20 +15,20 @@ import {
   type LevelDatabase,
   type LevelOperation,
   type LevelStoreKind,
-  type PlaceLock,
+  type DatabaseLock,
   type Reclaimed,
-  type Witness,
+  type SyncRecords,
 } from '@babuza/wal-level';
 import { GuardedFileSystem, type FileSystem } from '@babuza/vfs';
 import { refuseOtherKinds } from '@babuza/wal-files';
 import { translated, translating } from './file-errors.ts';
 import { FileModes } from './file-modes.ts';
-import { databaseIn, holdsData, witnessesIn } from './layout.ts';
+import { databaseIn, holdsData, syncRecordsIn } from './layout.ts';
 import type { ClassicLevelClass } from './load-classic-level.ts';
 import type { CheckedDiskOptions } from './options.ts';
 import { checkTables } from './table-check.ts';
 import { LevelWalDisk } from './wal-type.ts';
-import { WitnessFiles } from './witness-files.ts';
+import { SyncRecordFiles } from './sync-record-files.ts';
 
 export class DiskStore implements LevelStoreKind {
   readonly capabilities: WalCapabilities;
@@ -37,7 +37,7 @@ export class DiskStore implements LevelStoreKind {
   readonly #ClassicLevel: ClassicLevelClass;
   readonly #options: CheckedDiskOptions;
   readonly #files: FileSystem;
-  /** Of the database that is open. */
+  /** The file modes of the open database. */
   #modes: FileModes | undefined;
 
   constructor(
@@ -52,10 +52,10 @@ export class DiskStore implements LevelStoreKind {
     this.clock = options.environment.clock;
   }
 
-  readonly witness = (directory: string): Witness =>
-    new WitnessFiles(witnessesIn(directory), this.#files);
+  readonly syncRecords = (directory: string): SyncRecords =>
+    new SyncRecordFiles(syncRecordsIn(directory), this.#files);
 
-  /** Throws `WAL_FOREIGN` where the directory holds a log of another kind. */
+  /** Rejects with `WAL_FOREIGN` if the directory holds a log of another kind. */
   checkDirectory(directory: string): Promise<void> {
     return translating(() => refuseOtherKinds(this.#files, directory, LevelWalDisk));
   }
@@ -68,20 +68,22 @@ export class DiskStore implements LevelStoreKind {
       if (entries.some(({ name }) => name === 'CURRENT')) return true;
       const data = entries.find(({ name }) => holdsData(name));
       if (data === undefined) return false;
-      throw new CorruptError(`CURRENT is missing, and there is data: ${data.name}`, {
-        groupId: 0n,
-        file: database,
-        verdict: 'missing-current',
-      });
+      throw new CorruptError(
+        `${database} holds the data file ${data.name}, but LevelDB's file CURRENT is missing. Nothing was changed. Restore CURRENT or the whole database`,
+        {
+          groupId: 0n,
+          file: database,
+          verdict: 'missing-current',
+        },
+      );
     });
   }
 
   /**
-   * LevelDB locks a file of its own, `db/LOCK`. That lock is not lost while its owner stands still,
-   * but it is when somebody removes the file; so the directory has the same lock as those of the
-   * other logs.
+   * Takes the lock of the directory that logs of all kinds use. LevelDB's own lock on `db/LOCK` is
+   * not enough: its owner does not learn that somebody removed the file.
    */
-  async lock(directory: string): Promise<PlaceLock> {
+  async lock(directory: string): Promise<DatabaseLock> {
     await translating(() => this.#files.makeDirectory(directory));
     const lock = await translating(() => this.#files.lock(directory));
     return {
@@ -96,18 +98,24 @@ export class DiskStore implements LevelStoreKind {
     };
   }
 
-  /** The lock of the directory is held: two kinds of logs are never made here at the same time. */
+  /**
+   * Opens or creates the database. The caller holds the lock of the directory, so two kinds of logs
+   * are never created there at the same time.
+   */
   async open(directory: string): Promise<LevelDatabase> {
     if (await this.exists(directory)) return this.#open(directory, false);
     await translating(() => this.#files.makeDirectory(directory));
     return this.#create(directory);
   }
 
-  /** With the lock of the directory. Another process may have made the database before that. */
+  /**
+   * Creates the database. The checks run again because another process may have created a log
+   * before this one took the lock.
+   */
   async #create(directory: string): Promise<LevelDatabase> {
     await this.checkDirectory(directory);
     const createIfMissing = !(await this.exists(directory));
-    // Durable after it: the name of the directory of LevelDB.
+    // After this call the name of LevelDB's directory is durable.
     await translating(() => this.#files.makeDirectory(databaseIn(directory)));
     return this.#open(directory, createIfMissing);
   }
@@ -131,7 +139,7 @@ export class DiskStore implements LevelStoreKind {
     try {
       await database.open();
     } finally {
-      // Also the files of an opening that fails.
+      // A failed opening may have created files, too.
       await modes.restrict();
     }
     this.#modes = modes;
@@ -147,8 +155,8 @@ export class DiskStore implements LevelStoreKind {
   }
 
   /**
-   * LevelDB opens its files by itself: it follows links, and a FIFO in place of one holds the start
-   * for ever.
+   * Refuses links and special files. LevelDB opens its files itself: it follows a link, and a FIFO
+   * would block it for ever.
    */
   async #refuseOthersThanFiles(location: string): Promise<void> {
     const entries = await translating(() => this.#files.list(location));
@@ -156,7 +164,7 @@ export class DiskStore implements LevelStoreKind {
     if (other === undefined) return;
     throw new ForeignFileError(
       join(location, other.name),
-      'is not a regular file, and LevelDB would follow or wait for it. Nothing was changed. Find out who put it there, and move it to another place',
+      'is not a regular file, and LevelDB would follow or block on it. Nothing was changed. Find out who put it there, and move it out of the directory',
     );
   }
 
@@ -165,7 +173,9 @@ export class DiskStore implements LevelStoreKind {
     await this.#modes?.close();
   }
 
-  /** As a chained batch, which reaches LevelDB with fewer copies than an array does. */
+  /**
+   * Writes a chained batch, which reaches LevelDB with fewer copies than an array of operations.
+   */
   async write(
     database: LevelDatabase,
     operations: readonly LevelOperation[],
@@ -182,29 +192,30 @@ export class DiskStore implements LevelStoreKind {
   }
 
   /**
-   * LevelDB keeps what was deleted until it happens to compact the tables that hold it. It is asked
-   * to once the purged range, with all that earlier purges left in it, is large enough.
+   * Compacts a purged range. LevelDB keeps deleted entries until it compacts the tables that hold
+   * them. A purge asks for that once the deleted entries in the range, including those of earlier
+   * purges, are large enough.
    */
   async reclaim(database: LevelDatabase, { gte, lt }: KeyRange): Promise<Reclaimed> {
     invariant(database instanceof this.#ClassicLevel, 'the database is the one that was opened');
     const takes = await database.approximateSize(gte, lt, bytesOnly);
     const { compactPurgedBytes } = this.#options;
     if (takes < compactPurgedBytes) {
-      const heldBy = `LevelDB frees what was deleted when it compacts its tables; a purge asks it to from ${compactPurgedBytes} bytes on (compactPurgedBytes), and ${takes} are purged in them`;
+      const heldBy = `LevelDB frees deleted entries when it compacts its tables. A purge compacts from ${compactPurgedBytes} bytes on (compactPurgedBytes), and the purged entries take ${takes} bytes`;
       return { bytesFreed: 0, heldBy };
     }
     const before = await this.#bytesOfData(database.location);
     await database.compactRange(gte, lt, bytesOnly);
     await this.#modes?.restrict();
     const after = await this.#bytesOfData(database.location);
-    // What is saved meanwhile takes space of its own.
+    // Saves that run meanwhile take new space.
     return { bytesFreed: Math.max(0, before - after) };
   }
 
   /**
-   * A sync of LevelDB covers its newest log file. Unsynced batches before it may be in an older
-   * one, or on their way into a table; a compaction, here of nothing, writes them to a table,
-   * synced.
+   * Makes all batches durable. A sync of LevelDB covers only its newest log file. Batches without
+   * sync may be in an older one, or on their way into a table. A compaction, here of an empty
+   * range, writes them to a table with a sync.
    */
   async flush(database: LevelDatabase): Promise<void> {
     invariant(database instanceof this.#ClassicLevel, 'the database is the one that was opened');
@@ -213,7 +224,7 @@ export class DiskStore implements LevelStoreKind {
     await this.#modes?.restrict();
   }
 
-  /** Of LevelDB's logs and tables. `LOCK` is never opened: see `layout.ts`. */
+  /** The size of LevelDB's logs and tables. `LOCK` is never opened, see `layout.ts`. */
   async #bytesOfData(location: string): Promise<number> {
     let bytes = 0;
     for (const { name } of await this.#files.list(location)) {
@@ -223,7 +234,7 @@ export class DiskStore implements LevelStoreKind {
   }
 
   async #sizeOf(path: string): Promise<number> {
-    // LevelDB removes files while they are counted.
+    // LevelDB may remove files while they are counted.
     const file = await this.#files.open(path, 'read').catch(() => undefined);
     try {
       return (await file?.size()) ?? 0;

@@ -1,4 +1,4 @@
-/** What a failure of a file beside LevelDB's own means to a log. */
+/** Translates failures of the files beside LevelDB's own into errors of a log. */
 import { FileError } from '@babuza/vfs';
 import {
   ForeignFileError,
@@ -12,7 +12,7 @@ import {
   type WalError,
 } from '@babuza/wal-core';
 
-/** Runs `work`; its file errors become errors of a log. */
+/** Runs `work` and translates its file errors. */
 export async function translating<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -24,7 +24,7 @@ export async function translating<Result>(work: () => Promise<Result>): Promise<
 export function translated(error: FileError): WalError {
   if (error.kind === 'lock-lost') return new LockLostError(error.message, error);
   if (error.kind === 'locked') {
-    // When a lock is given back it means that it was lost before.
+    // A release that finds the lock held by another owner means that it was lost before.
     const isLost = error.operation === 'unlock';
     return isLost ? new LockLostError(error.message, error) : new LockedError(error.message, error);
   }
@@ -32,10 +32,13 @@ export function translated(error: FileError): WalError {
     return new PermissionError(error.message, error);
   }
   if (error.isTransient) {
-    return new TryAgainError(`the same call may succeed later: ${error.message}`, error);
+    return new TryAgainError(
+      `the system was short of a resource. Try the call again later: ${error.message}`,
+      error,
+    );
   }
   if (error.kind === 'name-too-long') return new InvalidArgumentError(error.message, error);
-  // Only ever met while the place is prepared: LevelDB writes the entries.
+  // Only the preparation of the directory can meet this: LevelDB itself writes the entries.
   if (error.kind === 'no-space') return new NoSpaceError(error.message, error);
   if (error.kind === 'not-a-file') {
     return new ForeignFileError(error.path, `is not a regular file: ${error.message}`, error);

@@ -1,15 +1,17 @@
 /**
- * What lies where in the directory of a log on LevelDB.
+ * The layout of the directory of a log on LevelDB.
  *
  * ```
- *   LOCK, LOCK.*        the lock of the directory, while the database is made
+ *   LOCK, LOCK.*        the lock of the directory, see @babuza/vfs
  *   db/                 LevelDB's files: CURRENT, MANIFEST-…, ….log, ….ldb, LOCK, LOG
- *   LOCK                the lock of the directory, see @babuza/vfs
- *   witness/<group>     how far the log of a group was durable, outside of LevelDB; 16 hexadecimal digits
+ *   witness/<group>     the sync record of a group; the group as 16 hexadecimal digits
  * ```
  *
- * Nobody but LevelDB may open `db/LOCK` in the process that has the log open: it is locked with
- * `fcntl`, and closing any descriptor of the file in that process gives the lock away.
+ * The folder of the sync records is called `witness` because that is what early releases named the
+ * record. The name is part of the format.
+ *
+ * Only LevelDB may open `db/LOCK` in the process that has the log open. It holds a lock taken with
+ * `fcntl`, which the process loses when it closes any descriptor of the file.
  */
 import { join } from 'node:path';
 
@@ -17,11 +19,11 @@ export function databaseIn(directory: string): string {
   return join(directory, 'db');
 }
 
-export function witnessesIn(directory: string): string {
+export function syncRecordsIn(directory: string): string {
   return join(directory, 'witness');
 }
 
-/** Whether a file of LevelDB holds data: its own logs and its tables (`.sst` in old databases). */
+/** Whether a file of LevelDB holds data. Its logs and its tables do (`.sst` in old databases). */
 export function holdsData(name: string): boolean {
   return /^\d+\.(?:log|ldb|sst)$/.test(name);
 }

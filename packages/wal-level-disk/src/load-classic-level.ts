@@ -1,13 +1,13 @@
 /**
- * LevelDB comes as a binary inside of classic-level. It is an optional dependency and is loaded
- * when a log is opened, so that neither installing nor importing this package ever needs a
- * compiler, and where it cannot be loaded an error says why.
+ * Loads LevelDB, which is a binary inside classic-level. classic-level is an optional dependency
+ * that is loaded when a log is opened. So installing and importing this package never needs a
+ * compiler, and an error says why LevelDB cannot be loaded.
  */
 import type * as ClassicLevelModule from 'classic-level';
 import { nodeEnvironment } from '@babuza/vfs';
 import { whyNotLoaded, type LoadingWorld } from './why-not-loaded.ts';
 
-/** The class, as it was loaded. */
+/** The type of the class that is loaded. */
 export type ClassicLevelClass = typeof ClassicLevelModule.ClassicLevel;
 
 /** Rejects with `UnsupportedPlatformError` (`WAL_UNSUPPORTED`). */

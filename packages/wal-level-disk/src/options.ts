@@ -1,38 +1,40 @@
-/** What a user can choose, with defaults and ranges; checked once, here. */
+/** The options of a log on LevelDB, with their defaults and ranges. They are checked once, here. */
 import { InvalidArgumentError } from '@babuza/wal-core';
 import { checkedLevelOptions, type LevelWalOptions } from '@babuza/wal-level';
 import { nodeEnvironment, type Environment } from '@babuza/vfs';
 
 export interface DiskWalOptions extends LevelWalOptions {
   /**
-   * How much LevelDB gathers in memory, and in its own log, before it writes a table: from 64 KiB
-   * to 1 GiB. Twice as much can be in memory for a while. An opening reads what is in its own log.
-   * Default 4 MiB.
+   * How much LevelDB collects in memory and in its own log before it writes a table. An opening
+   * reads LevelDB's whole log. Up to twice this size may be in memory. Default 4 MiB; 64 KiB to 1
+   * GiB.
    */
   readonly writeBufferBytes?: number | undefined;
   /**
-   * Memory for blocks of tables that had to be decompressed, from 0 to 2 GiB. Without compression
-   * blocks are read from mapped files, and it stays nearly empty. Default 8 MiB.
+   * Memory for decompressed blocks of tables. Without compression LevelDB reads blocks from mapped
+   * files and hardly uses this cache. Default 8 MiB; 0 to 2 GiB.
    */
   readonly blockCacheBytes?: number | undefined;
-  /** Size of a block in a table, the unit of reading, from 1 KiB to 4 MiB. Default 4 KiB. */
+  /** Size of a block, the unit in which a table is read. Default 4 KiB; 1 KiB to 4 MiB. */
   readonly blockBytes?: number | undefined;
-  /** Size of a table file, from 1 MiB to 1 GiB. Default 2 MiB. */
+  /** Size of a table file. Default 2 MiB; 1 MiB to 1 GiB. */
   readonly tableBytes?: number | undefined;
-  /** Tables that are kept open, from 74 to 50,000. Default 1,000. */
+  /** The number of tables that are kept open. Default 1,000; 74 to 50,000. */
   readonly openTablesMax?: number | undefined;
   /**
-   * Compresses blocks with Snappy. Default false: raft entries are small and often compressed
-   * already, and uncompressed tables are read without a copy. Figures: `npx --yes pnpm@12.21.0
-   * bench --only level`.
+   * Whether blocks are compressed with Snappy. Raft entries are often small or compressed already,
+   * and uncompressed tables are read without a copy. Default false. `npx --yes pnpm@12.21.0 bench
+   * --only level` measures both.
    */
   readonly compression?: boolean | undefined;
   /**
-   * A purge has LevelDB compact its tables once what was purged takes at least so many bytes in
-   * them, so that the space comes back at once. From 0 (always) to 2^53 - 1. Default 4 MiB.
+   * The size of purged entries in LevelDB's tables from which a purge compacts these tables, so
+   * that the space is freed at once. Default 4 MiB; 0 (always) to 2^53 - 1.
    */
   readonly compactPurgedBytes?: number | undefined;
-  /** The world of files and time beside LevelDB, which has its own. Default: that of Node.js. */
+  /**
+   * Files and clock for everything beside LevelDB, which has its own. Default: those of Node.js.
+   */
   readonly environment?: Environment | undefined;
 }
 
@@ -49,8 +51,8 @@ const mebibyte: number = 1024 * kibibyte;
 const gibibyte: number = 1024 * mebibyte;
 
 /**
- * Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is
- * allowed.
+ * Fills in the defaults. Throws `WAL_INVALID`, which names the option, the value, and the values
+ * that are allowed.
  */
 export function checkedDiskOptions(options: DiskWalOptions = {}): {
   readonly level: LevelWalOptions;
@@ -74,9 +76,9 @@ export function checkedDiskOptions(options: DiskWalOptions = {}): {
   for (const name of Object.keys(options)) {
     if (name === 'cache' || Object.hasOwn(disk, name)) continue;
     const known = ['cache', ...Object.keys(disk)].join(', ');
-    throw new InvalidArgumentError(`unknown option ${name}; there are: ${known}`);
+    throw new InvalidArgumentError(`the option ${name} is unknown. The options are: ${known}`);
   }
-  // The bounds are LevelDB's own: outside of them it would silently take the nearest.
+  // These are LevelDB's own bounds. It silently replaces a value outside them by the nearest one.
   integerIn('writeBufferBytes', disk.writeBufferBytes, 64 * kibibyte, gibibyte);
   integerIn('blockCacheBytes', disk.blockCacheBytes, 0, 2 * gibibyte);
   integerIn('blockBytes', disk.blockBytes, kibibyte, 4 * mebibyte);

@@ -1,17 +1,18 @@
 /**
- * A look at LevelDB's tables before anything is read from them. classic-level has no option to
- * verify the checksums of blocks, and LevelDB believes what is in them: a flipped bit in the place
- * of a block or in the structure of one can make it ask for any amount of memory, or meet an
- * assertion, and either ends the process. So the footers, the blocks that say where the others are,
- * and the filters are verified at every opening, and all blocks with `verifyOnOpen` (but those of
- * compressed tables). What is in them besides, the entries, has checksums of its own.
+ * Checks LevelDB's tables before anything is read from them. classic-level has no option to verify
+ * the checksums of blocks, and LevelDB trusts their content: a flipped bit in a block handle or in
+ * the structure of a block can make it allocate any amount of memory or fail an assertion, and both
+ * end the process. So every opening verifies footers, index blocks, metaindex blocks and filters,
+ * and `verifyOnOpen` verifies all blocks except those of compressed indexes. The entries themselves
+ * have checksums of their own.
  *
- * The format is that of LevelDB (doc/table_format.md of its sources): the last 48 bytes of a table
- * hold the places of the metaindex and the index block as two varints each, and a magic number.
- * Behind each block are its type (1 byte) and a masked CRC-32C over block and type, little-endian.
- * A block is a row of entries, each with the lengths of what its key shares with the one before, of
- * the rest of the key, and of its value, as varints; the values of an index block are places. At
- * its end are restart points (4 bytes each) and their number.
+ * The format is LevelDB's (doc/table_format.md in its sources). The last 48 bytes of a table hold
+ * the handles of the metaindex block and the index block, two varints each (offset and size), and a
+ * magic number. Each block is followed by its type (1 byte) and a masked CRC-32C of block and type,
+ * little-endian. A block is a sequence of entries. Each entry begins with three varints: how many
+ * bytes of the key it shares with the key before, the size of the rest of the key, and the size of
+ * the value. The values of an index block are handles. The restart points (4 bytes each) and their
+ * number end a block.
  */
 import { join } from 'node:path';
 import { CorruptError } from '@babuza/wal-core';
@@ -22,12 +23,12 @@ const footerBytes = 48;
 const magicOffset = 40;
 const magic: bigint = 0xdb47_7524_8b80_fb57n;
 const trailerBytes = 5;
-/** The type of a block that is stored as it is. */
+/** The type of an uncompressed block. */
 const uncompressed = 0;
 const maskDelta = 0xa282_ead8;
-/** The number of bytes that are read at a time where every block is read. */
+/** How much is read at a time. */
 const windowBytesDefault: number = 1024 * 1024;
-/** Seven bits of a number in each byte; 2^53 needs eight of them. */
+/** A varint holds seven bits in each byte, so numbers below 2^53 need eight bytes. */
 const varintBytesMax = 8;
 
 interface Block {
@@ -35,18 +36,18 @@ interface Block {
   readonly type: number;
 }
 
-interface BlockPlace {
+interface BlockHandle {
   readonly offset: number;
   readonly bytes: number;
 }
 
 /**
- * Throws `CorruptError` for the first table with a block that is not what it was written as.
+ * Throws `CorruptError` for the first table with a damaged block.
  *
- * @param tables LevelDB's property `leveldb.sstables`, which names the tables that are in use.
- * @param everyBlock Whether all blocks are verified, or only those that others are found by.
- * @param windowBytes The number of bytes that are read at a time; a larger block is read whole.
- *   Default 1 MiB; tests give less.
+ * @param tables LevelDB's property `leveldb.sstables`, which names the tables in use.
+ * @param everyBlock Whether all blocks are verified, or only those through which others are found.
+ * @param windowBytes How much is read at a time; a larger block is read in one piece. Default 1
+ *   MiB; tests pass less.
  */
 export async function checkTables(
   files: FileSystem,
@@ -57,7 +58,7 @@ export async function checkTables(
 ): Promise<void> {
   for (const [, number = ''] of tables.matchAll(/^ (\d+):\d+\[/gm)) {
     const file = await openTable(files, location, number.padStart(6, '0'));
-    // Replaced by a compaction in the meantime.
+    // A compaction replaced this table in the meantime.
     if (file === undefined) continue;
     try {
       await checkTable(new Table(file, await file.size(), windowBytes), everyBlock);
@@ -69,17 +70,21 @@ export async function checkTables(
 
 async function checkTable(table: Table, everyBlock: boolean): Promise<void> {
   const [metaindex, index] = await table.readFooter();
-  // It names the filter, because of which LevelDB says that a key is not there without looking.
+  // The metaindex names the filter. A damaged filter makes LevelDB miss keys that exist.
   await checkNamedBlocks(table, await table.readBlock(metaindex));
   const blocks = await table.readBlock(index);
   if (everyBlock) await checkNamedBlocks(table, blocks);
 }
 
-/** Where the names are compressed only LevelDB can read them; they are sound by their checksum. */
+/**
+ * Verifies the blocks that an index block names. A compressed index block cannot be parsed here;
+ * its own checksum was verified.
+ */
 async function checkNamedBlocks(table: Table, { content, type }: Block): Promise<void> {
   if (type !== uncompressed) return;
-  for (const place of placesIn(content) ?? table.damaged('the places of its blocks are damaged')) {
-    await table.readBlock(place);
+  for (const handle of handlesIn(content) ??
+    table.damaged('the handles of its blocks are damaged')) {
+    await table.readBlock(handle);
   }
 }
 
@@ -98,7 +103,7 @@ async function openTable(
   return undefined;
 }
 
-/** Reads a table in windows: its blocks lie one behind the other. */
+/** Reads a table in windows, because its blocks follow each other. */
 class Table {
   readonly #file: File;
   readonly #size: number;
@@ -112,8 +117,9 @@ class Table {
     this.#windowBytes = windowBytes;
   }
 
-  async readFooter(): Promise<[metaindex: BlockPlace, index: BlockPlace]> {
-    if (this.#size < footerBytes) return this.damaged(`${this.#size} bytes are too few`);
+  async readFooter(): Promise<[metaindex: BlockHandle, index: BlockHandle]> {
+    if (this.#size < footerBytes)
+      return this.damaged(`it has ${this.#size} bytes, fewer than a footer has (${footerBytes})`);
     const footer = await this.#read(this.#size - footerBytes, footerBytes);
     const numbers = varints(footer.subarray(0, magicOffset), 4);
     if (viewOf(footer).getBigUint64(magicOffset, true) !== magic || numbers === undefined) {
@@ -126,10 +132,10 @@ class Table {
     ];
   }
 
-  /** A block whose checksum fits. */
-  async readBlock({ offset, bytes }: BlockPlace): Promise<Block> {
+  /** Reads a block and verifies its checksum. */
+  async readBlock({ offset, bytes }: BlockHandle): Promise<Block> {
     if (offset + bytes + trailerBytes > this.#size - footerBytes) {
-      return this.damaged('it names a block behind its end');
+      return this.damaged(`it names a block at ${offset} with ${bytes} bytes, beyond its end`);
     }
     const block = await this.#read(offset, bytes + trailerBytes);
     const crc = crc32cByTable(0, block, 0, bytes + 1);
@@ -141,11 +147,14 @@ class Table {
   }
 
   damaged(problem: string): never {
-    throw new CorruptError(`a table of LevelDB: ${problem}`, {
-      groupId: 0n,
-      file: this.#file.path,
-      verdict: 'damaged-table',
-    });
+    throw new CorruptError(
+      `${this.#file.path}, a table of LevelDB, is damaged: ${problem}. Nothing was changed. Restore the database, or rebuild this node from the other members`,
+      {
+        groupId: 0n,
+        file: this.#file.path,
+        verdict: 'damaged-table',
+      },
+    );
   }
 
   async #read(offset: number, bytes: number): Promise<Uint8Array> {
@@ -153,7 +162,7 @@ class Table {
     if (start >= 0 && start + bytes <= this.#window.length) {
       return this.#window.subarray(start, start + bytes);
     }
-    // What was given out before stays as it is.
+    // A new window leaves the arrays that were returned before unchanged.
     const windowBytes = Math.max(bytes, this.#windowBytes);
     this.#window = new Uint8Array(Math.min(windowBytes, this.#size - offset));
     this.#windowOffset = offset;
@@ -162,26 +171,29 @@ class Table {
   }
 }
 
-/** `undefined` where it is no block of places. */
-function placesIn(block: Uint8Array): BlockPlace[] | undefined {
+/** The handles in an index block, or `undefined` if the block cannot be parsed. */
+function handlesIn(block: Uint8Array): BlockHandle[] | undefined {
   const restarts = block.length < 4 ? 0 : viewOf(block).getUint32(block.length - 4, true);
   const end = block.length - 4 * (restarts + 1);
-  const places: BlockPlace[] = [];
+  const handles: BlockHandle[] = [];
   for (let at = 0; at < end;) {
     const lengths = varints(block.subarray(at, end), 3);
     if (lengths === undefined) return undefined;
     const [, keyRest = 0, valueBytes = 0] = lengths.values;
     const value = at + lengths.bytes + keyRest;
-    const place = varints(block.subarray(value, value + valueBytes), 2);
-    if (place === undefined) return undefined;
-    const [offset = 0, bytes = 0] = place.values;
-    places.push({ offset, bytes });
+    const handle = varints(block.subarray(value, value + valueBytes), 2);
+    if (handle === undefined) return undefined;
+    const [offset = 0, bytes = 0] = handle.values;
+    handles.push({ offset, bytes });
     at = value + valueBytes;
   }
-  return end < 0 ? undefined : places;
+  return end < 0 ? undefined : handles;
 }
 
-/** So many numbers and the bytes that they take; `undefined` where there are none. */
+/**
+ * Parses `count` varints. Returns them with the number of bytes that they take, or `undefined` if
+ * they cannot be parsed.
+ */
 function varints(
   bytes: Uint8Array,
   count: number,

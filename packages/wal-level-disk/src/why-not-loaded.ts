@@ -1,21 +1,21 @@
 /**
- * Why classic-level could not be loaded, and what to do about it. Its loader says the same where
- * the platform has no binary, where a bundler has left the binary behind, and where the process
- * must not read it; so the folder in which the loader looked is looked at again.
+ * Explains why classic-level could not be loaded, and what to do about it. Its loader reports the
+ * same error when the platform has no binary, when a bundler dropped the binary, and when the
+ * process must not read it. So this code looks into the folder that the loader searched.
  */
 import { UnsupportedPlatformError, type UnsupportedReason } from '@babuza/wal-core';
 
-/** What the answer depends on besides the error. Replaced in tests. */
+/** The environment that the explanation depends on. Tests replace it. */
 export interface LoadingWorld {
   readonly platform: string;
   readonly arch: string;
   /** Whether the permission model of Node.js lets this process read the path. */
   mayRead(path: string): boolean;
-  /** The names in a directory, none where it cannot be listed. */
+  /** The names in a directory. Empty if the directory cannot be listed. */
   namesIn(directory: string): Promise<readonly string[]>;
 }
 
-/** What classic-level 3.0.0 ships, as its folder `prebuilds` names it. */
+/** The binaries that classic-level 3.0.0 ships, as its folder `prebuilds` names them. */
 const shippedBinaries: readonly string[] = [
   'linux-x64',
   'linux-arm64',
@@ -61,7 +61,7 @@ async function explain(error: unknown, world: LoadingWorld): Promise<Explanation
   };
 }
 
-/** What code of CommonJS says in a bundle of ES modules; the bundlers have different words. */
+/** The errors of CommonJS code in a bundle of ES modules. Bundlers use different words. */
 const bundlerMessage =
   /\b(?:__dirname|__filename|require) is not defined\b|\b[Dd]ynamic require of\b/;
 
@@ -90,7 +90,7 @@ function bundled(problem: string): Explanation {
   };
 }
 
-/** The loader found no binary that fits `target`, in the package that lies in `directory`. */
+/** Explains that the loader found no binary for `target` in the package in `directory`. */
 async function noBinary(
   target: string,
   directory: string,

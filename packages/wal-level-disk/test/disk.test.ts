@@ -1,6 +1,6 @@
 /**
- * What is particular to a log on LevelDB: space comes back, a hundred thousand entries open, places
- * that are not what they seem, two processes, and what closing makes durable.
+ * The properties of a log on LevelDB alone: freed space, opening a hundred thousand entries,
+ * unusual content of the directory, a second process, and the durability of closing.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true }));
 
-/** Bytes that do not compress, different in each entry. */
+/** Bytes that do not compress and differ in each entry. */
 function entry(index: number, bytes: number, term = 1): Entry {
   let state = index * 7919 + term;
   const data = new Uint8Array(bytes).map(() => {
@@ -58,7 +58,7 @@ async function diskBytes(): Promise<number> {
 }
 
 describe('purging', () => {
-  it('gives disk space back, and says how much', async () => {
+  it('frees disk space and reports how much', async () => {
     const { manager, opened } = await filled(6000, 4096);
     const before = await diskBytes();
     const report = await opened.wal.purge(5900);
@@ -68,7 +68,8 @@ describe('purging', () => {
     );
     expect(before).toBeGreaterThan(6000 * 4096);
     expect(after).toBeLessThan(before / 10);
-    // Not compared with `before`: LevelDB may have had a table in two places just then.
+    // This is not compared with `before`, because LevelDB may have kept a table twice at that
+    // moment.
     expect(report.bytesFreed).toBeGreaterThan(5900 * 4096 * 0.95);
     expect([report.firstIndex, report.heldBy]).toEqual([5901, undefined]);
     await manager.close();
@@ -79,7 +80,7 @@ describe('purging', () => {
     await again.close();
   });
 
-  it('of little waits for more, and says so', async () => {
+  it('of few entries frees no space, and reports why', async () => {
     const { manager, opened } = await filled(2000, 1024);
     const { wal } = opened;
     const small = await wal.purge(100);
@@ -90,13 +91,13 @@ describe('purging', () => {
 });
 
 describe('a hundred thousand entries', () => {
-  it('are opened by their keys; an entry is read and verified when it is asked for', async () => {
+  it('are opened by their keys, and an entry is read and verified on demand', async () => {
     const { manager } = await filled(100_000, 40);
     await manager.close();
     const again = await walBackend.open(directory);
     const { wal, storage } = await again.replayWal();
     expect([storage.firstIndex(), storage.lastIndex()]).toEqual([1, 100_000]);
-    // No payload was kept, and none was counted as read.
+    // No payload is cached or counted as read.
     expect(wal.stats).toMatchObject({ cacheBytes: 0, cacheHits: 0, cacheMisses: 0 });
     expect(wal.stats.indexBytes).toBeLessThan(1000);
     for (const index of [1, 4711, 50_000, 100_000]) {
@@ -107,7 +108,7 @@ describe('a hundred thousand entries', () => {
 });
 
 describe('what closing makes durable', () => {
-  it('includes what was saved with syncs turned off: it lies in a synced table', async () => {
+  it('includes saves with syncs turned off, which end up in a synced table', async () => {
     const { manager, opened } = await filled(500, 1024);
     await opened.wal.close();
     const names = await readdir(join(directory, 'db'));
@@ -119,8 +120,8 @@ describe('what closing makes durable', () => {
   });
 });
 
-describe('a place', () => {
-  it('whose CURRENT is gone is not made anew: LevelDB would remove the tables', async () => {
+describe('a directory', () => {
+  it('without CURRENT gets no new database, because LevelDB would remove the tables', async () => {
     const { manager } = await filled(10, 100);
     await manager.close();
     await rm(join(directory, 'db', 'CURRENT'));
@@ -138,7 +139,7 @@ describe('a place', () => {
     expect(await readdir(join(directory, 'db'))).toEqual(before);
   });
 
-  it('whose database is gone, or an older copy, is missed by the witness', async () => {
+  it('without its database is refused because of the sync record', async () => {
     const { manager } = await filled(10, 100);
     await manager.close();
     await rm(join(directory, 'db'), { recursive: true });
@@ -152,11 +153,11 @@ describe('a place', () => {
       verdict: 'missing-database',
     });
     await again.close();
-    // It stays missing, for people to look for it.
+    // The database stays missing, so that the operator can look for it.
     expect(await readdir(directory)).toEqual(['witness']);
   });
 
-  it('where LevelDB died while it was made is made anew', async () => {
+  it('in which LevelDB died while it created the database gets a new one', async () => {
     await mkdir(join(directory, 'db'));
     for (const name of ['LOCK', 'LOG', 'MANIFEST-000001', '000001.dbtmp']) {
       await writeFile(join(directory, 'db', name), 'half');
@@ -167,18 +168,18 @@ describe('a place', () => {
     await manager.close();
   });
 
-  it('that is a file is somebody else’s', async () => {
+  it('with a file in place of the database is foreign', async () => {
     await writeFile(join(directory, 'db'), 'a file');
     const manager = await walBackend.open(directory);
     await expect(manager.createWal(identity)).rejects.toMatchObject({ code: 'WAL_FOREIGN' });
     await manager.close();
   });
 
-  it('that another process has open is locked; whether there is a log is known', async () => {
+  it('that another process has open is locked, and the existence of a log is known', async () => {
     const { manager } = await filled(10, 100);
-    const door = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+    const entryPoint = fileURLToPath(new URL('../dist/index.js', import.meta.url));
     const program = `
-      const { walBackend } = await import(${JSON.stringify(door)});
+      const { walBackend } = await import(${JSON.stringify(entryPoint)});
       const manager = await walBackend.open(${JSON.stringify(directory)});
       const exists = await manager.hasExistingWal();
       const codes = [];

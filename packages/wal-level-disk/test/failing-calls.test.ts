@@ -1,9 +1,9 @@
 /**
- * Calls of the operating system that fail below LevelDB, injected with strace into a real process:
- * syncs of its log and its tables, of directories, renames. The log takes no more writes from then
- * on, nothing is acknowledged any more, and the next opening finds all that was.
- * `BABUZA_FAILING_CALLS` sets how many runs there are, `BABUZA_REQUIRE_TOOLS=1` makes a missing
- * strace a failure.
+ * System calls that fail below LevelDB, injected with strace into a real process: syncs of its log,
+ * its tables and its directories, and renames. From then on the log accepts no writes and
+ * acknowledges nothing, and the next opening finds everything that was acknowledged.
+ * `BABUZA_FAILING_CALLS` is the number of runs. `BABUZA_REQUIRE_TOOLS=1` makes a missing strace a
+ * failure.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -12,19 +12,19 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { SeededRandom } from '@babuza/testkit';
 import { walBackend } from '../src/index.ts';
-import { JudgedWriter } from './support/judged-writer.ts';
+import { CheckedWriter } from './support/checked-writer.ts';
 import { has } from './support/tools.ts';
 
 const runs = Number(process.env['BABUZA_FAILING_CALLS'] ?? 3);
 const firstSeed = Number(process.env['BABUZA_SEED'] ?? 1);
 
-/** With one thread for all asynchronous calls "the n-th" is counted over all of them. */
+/** One thread runs all asynchronous calls, so that "the n-th call" counts all of them. */
 const env = { UV_THREADPOOL_SIZE: '1' };
 
 interface Injection {
   readonly call: string;
   readonly errno: string;
-  /** The n-th call fails; with a `+` behind it all from then on. */
+  /** The n-th call fails, and with a `+` all calls from then on. */
   readonly when: string;
 }
 
@@ -32,7 +32,7 @@ function injectionOf(run: number, random: SeededRandom): Injection {
   const nth = 1 + random.below(60);
   const errno = ['EIO', 'ENOSPC'][run % 2] ?? 'EIO';
   const sticky = random.below(2) === 0 ? '+' : '';
-  // The log is synced with fdatasync, and so are tables; fsync is of directories and comes seldom.
+  // LevelDB syncs its log and tables with fdatasync, and directories, seldom, with fsync.
   if (run % 4 === 3) return { call: 'fsync', errno, when: `${1 + random.below(6)}${sticky}` };
   return { call: 'fdatasync', errno, when: `${nth}${sticky}` };
 }
@@ -41,7 +41,7 @@ const canTrace = has('failing calls below LevelDB', 'strace', '-f', '-o', '/dev/
 
 it.skipIf(!canTrace)('every sync that the log counts is one of LevelDB’s log', async () => {
   const directory = await mkdtemp(`${tmpdir()}/babuza-level-syncs-`);
-  const writer = new JudgedWriter(`${directory}/wal`);
+  const writer = new CheckedWriter(`${directory}/wal`);
   const trace = `${directory}/trace`;
   let counted = 0;
   try {
@@ -53,8 +53,8 @@ it.skipIf(!canTrace)('every sync that the log counts is one of LevelDB’s log',
     expect([ended.failure, ended.ended]).toEqual([undefined, true]);
     const calls = (await readFile(trace, 'utf8')).split('\n');
     const ofLogs = calls.filter((call) => /fdatasync\(\d+<.*\/db\/\d+\.log>/.test(call));
-    // Its creation is one more, which no log counts, and closing makes a commit index durable.
-    // Identity records are counted by no log either.
+    // No log counts its creation and the identity records, and closing makes a commit index
+    // durable.
     const uncounted = ofLogs.length - counted - ended.records;
     expect(counted).toBeGreaterThan(20);
     expect(ended.records).toBeGreaterThan(0);
@@ -73,7 +73,7 @@ it.skipIf(!canTrace)(
     let acknowledged = 0;
     for (let run = 0; run < runs; run += 1) {
       const directory = await mkdtemp(`${tmpdir()}/babuza-level-fail-`);
-      const writer = new JudgedWriter(directory);
+      const writer = new CheckedWriter(directory);
       const { call, errno, when } = injectionOf(run, random);
       const context = `seed ${firstSeed}, run ${run + 1}: ${call} fails with ${errno}, when=${when}`;
       try {
@@ -95,12 +95,12 @@ it.skipIf(!canTrace)(
         });
         expect(ended, context).toBe(true);
         expect(late, context).toEqual([]);
-        // A sync that fails while LevelDB is opened or made is that of the opening.
+        // A sync that fails while LevelDB is opened or created fails the opening.
         const expected = [undefined, 'WAL_POISONED', 'WAL_READ_FAILED', 'WAL_NO_SPACE'];
         expect(expected, context).toContain(failure);
         if (failure === 'WAL_POISONED') poisoned += 1;
         acknowledged += writer.acknowledged;
-        expect((await writer.judge()).violations, context).toEqual([]);
+        expect((await writer.check()).violations, context).toEqual([]);
       } finally {
         await rm(directory, { recursive: true });
       }
@@ -124,10 +124,10 @@ function highest(what: string, text: string): number[] {
   return result;
 }
 
-// LevelDB's first log. The sixth call on it belongs to a save of the first group, whatever comes
-// before.
+// The path of LevelDB's first log. The sixth call on it always belongs to a save of the first
+// group.
 it.skipIf(!canTrace).each(['write:error=ENOSPC', 'fdatasync:error=EIO'])(
-  'two logs of a database in which a call fails lose nothing, and go on after opening: %s',
+  'two logs of a database with a failing call lose nothing, and go on after opening: %s',
   async (injection) => {
     const directory = await mkdtemp(`${tmpdir()}/babuza-level-groups-`);
     try {
@@ -142,7 +142,7 @@ it.skipIf(!canTrace).each(['write:error=ENOSPC', 'fdatasync:error=EIO'])(
       });
       const lines = stdout.split('\n');
       expect(signal, stdout).toBe('SIGKILL');
-      // The one whose write failed, and the other one, which never wrote after it.
+      // One log's write failed, and the other one never wrote after it.
       expect(lines.filter((line) => line.startsWith('failed'))).toEqual([
         'failed 0 WAL_POISONED',
         'failed 1 WAL_POISONED',

@@ -1,7 +1,4 @@
-/**
- * A process that has no descriptor left while LevelDB wants to begin its next log file: real
- * processes.
- */
+/** A real process that has no file descriptor left when LevelDB starts its next log file. */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 it.runIf(process.platform === 'linux')(
-  'rejects the saves, loses nothing, and goes on when there are descriptors again',
+  'rejects the saves, loses nothing, and goes on when descriptors are free again',
   async () => {
     const directory = await mkdtemp(`${tmpdir()}/babuza-level-descriptors-`);
     try {

@@ -1,4 +1,4 @@
-/** When new files of LevelDB are looked for: on a clock and in a directory that the test moves. */
+/** When the search for new files of LevelDB runs, on a simulated clock and directory. */
 import fs from 'node:fs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { SimulatedClock, SimulatedDisk, turnOfEventLoop } from '@babuza/testkit';
@@ -7,7 +7,7 @@ import { FileModes } from '../src/file-modes.ts';
 
 let modes: FileModes | undefined;
 beforeEach(() => {
-  // A mode that cannot be changed is left alone, and no real disk decides how long that takes.
+  // The change of each mode fails at once, so that no real disk decides how long it takes.
   vi.spyOn(fs.promises, 'lstat').mockRejectedValue(new Error('there is no real file'));
 });
 afterEach(async () => {
@@ -45,7 +45,7 @@ it('a search begins a second after the first of several writes', async () => {
   expect(clock.pendingCount).toBe(0);
 });
 
-it('a search that finds a file is repeated until one finds none, and then after the next write', async () => {
+it('a search that finds a file is repeated until one finds no file, and then runs after the next write', async () => {
   const { clock, names, modes: made, pass } = world();
   names.push('000001.log');
   made.noticeWrite();
@@ -60,18 +60,18 @@ it('a search that finds a file is repeated until one finds none, and then after 
   expect(await pass(1000)).toBe(4);
 });
 
-it('the end cancels the search that waits, and no write begins another one', async () => {
+it('closing cancels a pending search, and a later write starts no other one', async () => {
   const { clock, modes: made, pass } = world();
   made.noticeWrite();
   await made.close();
   expect(clock.pendingCount).toBe(0);
   made.noticeWrite();
   expect(clock.pendingCount).toBe(0);
-  // The search of the end itself.
+  // This is the search of `close` itself.
   expect(await pass(5000)).toBe(1);
 });
 
-it('a search that is under way at the end begins no other one', async () => {
+it('a search that runs while the object is closed starts no other one', async () => {
   const { clock, names, modes: made, pass } = world();
   names.push('000001.log');
   made.noticeWrite();

@@ -1,5 +1,5 @@
 /**
- * The modes of the files that LevelDB makes by itself while the log is open: a real LevelDB, a
+ * The modes of the files that LevelDB creates while the log is open, on a real LevelDB with a
  * simulated clock.
  */
 import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
@@ -23,7 +23,7 @@ async function modeOf(path: string): Promise<string> {
   return ((await stat(path)).mode & 0o777).toString(8);
 }
 
-/** The mode of a file, or `gone`: LevelDB removes files in a thread of its own. */
+/** The mode of a file, or `gone`, because a thread of LevelDB removes files. */
 async function modeIfThere(path: string): Promise<string> {
   try {
     return await modeOf(path);
@@ -33,14 +33,14 @@ async function modeIfThere(path: string): Promise<string> {
   }
 }
 
-/** The files that others than their user may read or write. */
+/** The files that other users may read or write. */
 async function openToOthers(directory: string): Promise<string[]> {
   const names = await readdir(directory);
   const modes = await Promise.all(names.map((name) => modeIfThere(join(directory, name))));
   return names.filter((_, at) => modes[at] !== '600' && modes[at] !== 'gone');
 }
 
-/** A search that begins on the simulated clock goes through the real file system. */
+/** A search starts on the simulated clock and then waits for the real file system. */
 async function untilNoTimerWaits(clock: SimulatedClock): Promise<void> {
   for (let turns = 0; turns < 1000; turns += 1) {
     await clock.advance(1000);
@@ -51,7 +51,7 @@ async function untilNoTimerWaits(clock: SimulatedClock): Promise<void> {
 }
 
 describe.skipIf(process.platform === 'win32')('files of LevelDB', () => {
-  it('that it made while the log was written are found within a second', async () => {
+  it('that it created while the log was written are found within a second', async () => {
     const clock = new SimulatedClock();
     const directory = join(root, 'wal');
     const manager = await walBackend.open(directory, {
@@ -67,7 +67,8 @@ describe.skipIf(process.platform === 'win32')('files of LevelDB', () => {
     const made = (await readdir(join(directory, 'db'))).filter((name) => !before.includes(name));
     expect(made).not.toEqual([]);
     await untilNoTimerWaits(clock);
-    // LevelDB may still compact in a thread of its own: what it makes late is found after a write.
+    // A thread of LevelDB may still compact. A search after the next write finds what it creates
+    // late.
     let index = 101;
     while ((await openToOthers(join(directory, 'db'))).length > 0 && index < 200) {
       await wal.save({ entries: [{ index, term: 1, type: 0 }] });
@@ -79,7 +80,7 @@ describe.skipIf(process.platform === 'win32')('files of LevelDB', () => {
     expect(await openToOthers(join(directory, 'db'))).toEqual([]);
   });
 
-  it('that an older release made are changed at the next opening', async () => {
+  it('that an older release created are changed at the next opening', async () => {
     const directory = join(root, 'wal');
     const manager = await walBackend.open(directory);
     await manager.createWal({ clusterId: 1, nodeId: 1 });
@@ -92,7 +93,7 @@ describe.skipIf(process.platform === 'win32')('files of LevelDB', () => {
     await again.close();
   });
 
-  it('behind a link are not reached, and a directory that is gone ends the search', async () => {
+  it('behind a link stay as they are, and a missing directory ends the search', async () => {
     const elsewhere = join(root, 'elsewhere');
     const location = join(root, 'db');
     await writeFile(elsewhere, 'other', { mode: 0o644 });

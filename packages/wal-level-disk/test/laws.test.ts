@@ -1,8 +1,8 @@
 /**
- * The laws that the logs of the original design broke, on the real LevelDB, with a look at the keys
- * that are really there: stale tails, payloads that stay in memory, uncommitted entries that come
- * back, and a purged log that looks like none. The conformance suite has them all, for every back
- * end, without that look.
+ * The laws that the logs of the original design broke, on the real LevelDB with a check of its
+ * keys: stale tails, payloads that stay in memory, uncommitted entries that reappear, and a purged
+ * log that looks like no log. The conformance suite tests these laws for every back end without
+ * that check.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ function entries(first: number, last: number, term: number, bytes = 10): Entry[]
   });
 }
 
-/** The indexes of the keys of entries, read with LevelDB alone; the log is closed for it. */
+/** The indexes of the keys of entries, read with LevelDB alone while the log is closed. */
 async function indexesInLevelDb(): Promise<number[]> {
   await manager.close();
   const database = new ClassicLevel<Uint8Array, Uint8Array>(`${directory}/db`, {
@@ -56,7 +56,7 @@ async function indexesInLevelDb(): Promise<number[]> {
   return indexes;
 }
 
-it('an uncommitted tail that another leader replaced never comes back', async () => {
+it('an uncommitted tail that another leader replaced never reappears', async () => {
   await opened.wal.save({ entries: entries(1, 9, 1), hardState: { term: 1, vote: 1n, commit: 3 } });
   await restart();
   await opened.wal.save({ entries: entries(4, 5, 2), hardState: { term: 2, vote: 0n, commit: 3 } });
@@ -71,7 +71,7 @@ it('an uncommitted tail that another leader replaced never comes back', async ()
   expect(opened.storage.entries(4, 7, Infinity)).toEqual(entries(4, 6, 2));
 });
 
-it('payloads leave memory, and are read back from LevelDB', async () => {
+it('payloads leave memory and are read from LevelDB', async () => {
   for (let first = 1; first <= 4000; first += 100) {
     await opened.wal.save({ entries: entries(first, first + 99, 1, 1024) });
   }
@@ -84,7 +84,7 @@ it('payloads leave memory, and are read back from LevelDB', async () => {
   expect(opened.wal.stats.cacheMisses).toBeGreaterThan(2900);
 });
 
-it('discarded entries are gone from the database, also when none is committed', async () => {
+it('discarded entries are deleted from the database, even if no entry is committed', async () => {
   await opened.wal.save({ entries: entries(1, 5, 1) });
   await restart({ discardUncommitted: true });
   expect(opened.storage.lastIndex()).toBe(0);

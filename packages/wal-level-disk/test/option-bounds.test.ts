@@ -14,14 +14,14 @@ describe.each([
   ['openTablesMax', 74, 50_000, 1000],
   ['compactPurgedBytes', 0, Number.MAX_SAFE_INTEGER, 4 * mebibyte],
 ] as const)('%s', (name, min, max, byDefault) => {
-  it('is taken at both of its bounds', () => {
+  it('is accepted at both of its bounds', () => {
     for (const value of [min, min + 1, max - 1, max]) {
       expect(checkedDiskOptions({ [name]: value }).disk[name]).toBe(value);
     }
     expect(checkedDiskOptions().disk[name]).toBe(byDefault);
   });
 
-  it('is refused one below, one above, and where it is no integer', () => {
+  it('is refused one below, one above, and when it is not an integer', () => {
     for (const value of [min - 1, max + 1, min + 0.5, Number.NaN, Infinity]) {
       const check = (): unknown => checkedDiskOptions({ [name]: value });
       expect(check, String(value)).toThrow(

@@ -1,4 +1,4 @@
-/** What can be chosen, what it reaches, and what is refused. */
+/** The options: what they change and which values are refused. */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { walBackend, type DiskWalOptions } from '../src/index.ts';
 
 describe('options', () => {
-  it('outside their range are named, before anything is opened', async () => {
+  it('outside their range are named before anything is opened', async () => {
     const cases: [string, object][] = [
       ['writeBufferBytes', { writeBufferBytes: 1024 }],
       ['blockCacheBytes', { blockCacheBytes: -1 }],
@@ -17,7 +17,7 @@ describe('options', () => {
       ['compression', { compression: 'snappy' }],
       ['cache.entriesMax', { cache: { entriesMax: -1, bytesMax: 0 } }],
       ['verifyOnOpen', { verifyOnOpen: 1 }],
-      ['unknown option segmentBytes', { segmentBytes: 1 }],
+      ['the option segmentBytes is unknown', { segmentBytes: 1 }],
     ];
     for (const [name, options] of cases) {
       await expect(walBackend.open('/nowhere', options), name).rejects.toMatchObject({
@@ -52,7 +52,7 @@ describe('options', () => {
   });
 });
 
-/** Two MiB that compress well. */
+/** Two MiB of data that compress well. */
 async function writeText(directory: string, options: DiskWalOptions): Promise<void> {
   const manager = await walBackend.open(directory, options);
   const { wal } = await manager.createWal({ clusterId: 1, nodeId: 1 });

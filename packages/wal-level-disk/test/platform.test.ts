@@ -1,4 +1,7 @@
-/** No compiler is ever needed: binaries are shipped, and where none is, an error says so. */
+/**
+ * Installing never needs a compiler: classic-level ships binaries, and on another platform an error
+ * says that there is no binary.
+ */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,12 +11,12 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 
-const door = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+const entryPoint = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 
-/** What a process prints that opens a log where the loader believes to be on another machine. */
+/** The output of a process that opens a log and whose loader finds another platform. */
 async function openOn(arch: string): Promise<unknown> {
   const program = `
-    const { walBackend } = await import(${JSON.stringify(door)});
+    const { walBackend } = await import(${JSON.stringify(entryPoint)});
     const { types, capabilities } = walBackend;
     const outcome = await walBackend.open('/nowhere')
       .then(() => ({ code: 'opened' }))
@@ -43,7 +46,7 @@ describe('a platform', () => {
     expect(await openOn(process.arch)).toMatchObject({ code: 'opened' });
   });
 
-  it('of those that are promised has its binary in the package', () => {
+  it('named in the README has its binary in the package', () => {
     const installed = dirname(createRequire(import.meta.url).resolve('classic-level/package.json'));
     for (const binary of [
       'linux-x64/classic-level.node',
@@ -56,7 +59,7 @@ describe('a platform', () => {
     }
   });
 
-  it('fails no installation: npm leaves an optional dependency out that cannot be built', () => {
+  it('without a binary can still install, because the dependency is optional', () => {
     expect(Object.keys(manifest.optionalDependencies)).toEqual(['classic-level']);
     expect(Object.keys(manifest.dependencies)).not.toContain('classic-level');
   });

@@ -1,7 +1,7 @@
 /**
- * Batches around the sizes at which LevelDB divides what it writes: blocks of 32 KiB in its log, a
- * write buffer of 64 KiB, blocks of 4 KiB in tables. They are read again as they were, from the log
- * and from tables.
+ * Batches around the sizes at which LevelDB splits its data: blocks of 32 KiB in its log, a write
+ * buffer of 64 KiB, blocks of 4 KiB in tables. They are read unchanged from the log and from
+ * tables.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { walBackend } from '../src/index.ts';
 
 const kibibyte = 1024;
 const options = { writeBufferBytes: 64 * kibibyte, verifyOnOpen: true };
-/** What a batch and its record add to a payload lies between. */
+/** These sizes cover what a batch and its record add to a payload. */
 const steps = [-140, -120, -110, -100, -90, -80, -70, -60, -50, -40, -30, -20, -10, -7, -1, 0, 1];
 
 let directory = '';
@@ -28,7 +28,7 @@ function entriesOf(bytes: number): Entry[] {
   });
 }
 
-/** The indexes whose payload is not what was written. */
+/** The indexes whose payload differs from what was written. */
 function wrongOf(storage: EntryStorage, written: readonly Entry[]): number[] {
   const read = storage.entries(1, written.length + 1, Infinity);
   return written.flatMap(({ index, data = new Uint8Array(0) }, at) =>
@@ -48,7 +48,8 @@ describe.each([4, 32, 64])('payloads around %i KiB', (size) => {
     else await wal.save({ entries: written });
     expect(wrongOf(storage, written)).toEqual([]);
     await manager.close();
-    // The first opening reads LevelDB's own log, and makes tables of it for the second one.
+    // The first opening reads LevelDB's own log and writes it to tables, which the second opening
+    // reads.
     for (const opening of [1, 2]) {
       const again = await walBackend.open(directory, options);
       const opened = await again.replayWal();

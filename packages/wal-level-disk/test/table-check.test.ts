@@ -1,4 +1,4 @@
-/** The checksum by its test vectors, and tables that would end the process. */
+/** The checksum against its test vectors, and tables that would end the process. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   }));
   await wal.save({ entries });
   await manager.close();
-  // The next opening makes a table of what is in LevelDB's own log.
+  // The next opening writes the content of LevelDB's own log to a table.
   const again = await walBackend.open(directory);
   await again.replayWal();
   await again.close();
@@ -45,7 +45,7 @@ async function openWith(bytes: Uint8Array, verifyOnOpen = false): Promise<number
 }
 
 describe('CRC-32C', () => {
-  it('is that of its test vectors', () => {
+  it('has the values of its test vectors', () => {
     expect(crc32cByTable(0, new Uint8Array(32))).toBe(0x8a91_36aa);
     expect(crc32cByTable(0, new Uint8Array(32).fill(0xff))).toBe(0x62a8_ab43);
     expect(
@@ -59,13 +59,13 @@ describe('CRC-32C', () => {
 });
 
 describe('a table', () => {
-  it('that is whole is read', async () => {
+  it('without damage is read', async () => {
     expect(await openWith(whole)).toBe(100);
   });
 
-  it('with any flipped bit in its footer or index is refused, and named', async () => {
-    // Up to 40 bytes from the end the footer has varints and zeros, then the magic number; the
-    // bytes between the varints and the magic number mean nothing.
+  it('with any flipped bit in its footer or index is refused and named', async () => {
+    // The footer has varints and zeros up to its last 8 bytes, then the magic number. The zeros
+    // mean nothing, so damage there is not noticed.
     const index = whole.length - 48 - 60;
     let refused = 0;
     for (let at = index; at < whole.length; at += 1) {
@@ -103,7 +103,7 @@ describe('a table', () => {
     expect(await openWith(whole)).toBe(100);
   });
 
-  it('that is left over from a crash, and not in use, does not matter', async () => {
+  it('that is left over from a crash and not in use does not matter', async () => {
     await writeFile(table, whole);
     await writeFile(join(directory, 'db', '000999.ldb'), new Uint8Array(10));
     expect(await openWith(whole)).toBe(100);

@@ -1,6 +1,6 @@
 /**
- * The check of tables: blocks of sizes around what is read at a time, several tables, and tables
- * that cannot be read. On the simulated disk, with tables that the test makes itself.
+ * The check of tables on the simulated disk with generated tables: blocks of sizes around the read
+ * window, several tables, and tables that cannot be read.
  */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk } from '@babuza/testkit';
@@ -18,14 +18,14 @@ async function diskWith(tables: Readonly<Record<string, Uint8Array>>): Promise<S
   return disk;
 }
 
-/** As LevelDB's property names the tables that are in use. */
+/** The tables in use in the form of LevelDB's property. */
 const inUse = (...numbers: readonly number[]): string =>
   ['--- level 0 ---', ...numbers.map((number) => ` ${number}:1000['a' @ 1 : 1 .. 'b' @ 2 : 1]`)]
     .concat('')
     .join('\n');
 
-/** The first and the last byte of each block, its type, and its checksum. */
-function placesToDamage({ blocks }: MadeTable): number[] {
+/** The offsets of the first and last byte of each block, of its type, and of its checksum. */
+function offsetsToDamage({ blocks }: MadeTable): number[] {
   return blocks.flatMap(({ offset, bytes }) => [
     offset,
     offset + Math.max(0, bytes - 1),
@@ -38,7 +38,7 @@ function withFlippedBit(file: Uint8Array, at: number): Uint8Array {
   return file.map((byte, position) => (position === at ? byte ^ 0x10 : byte));
 }
 
-describe('every block of a table is verified', () => {
+describe('the check of every block', () => {
   const around = [windowBytes - trailerBytes, windowBytes, 2 * windowBytes].flatMap((bytes) => [
     bytes - 1,
     bytes,
@@ -48,7 +48,7 @@ describe('every block of a table is verified', () => {
     const table = madeTable([bytes, 8, bytes, bytes + 1, 8]);
     const disk = await diskWith({ '000005.ldb': table.file });
     await checkTables(disk, '/db', inUse(5), true, windowBytes);
-    for (const at of placesToDamage(table)) {
+    for (const at of offsetsToDamage(table)) {
       disk.surgery.put('/db/000005.ldb', withFlippedBit(table.file, at));
       const check = checkTables(disk, '/db', inUse(5), true, windowBytes);
       await expect(check, `at ${at}`).rejects.toMatchObject(damagedTable);
@@ -57,8 +57,8 @@ describe('every block of a table is verified', () => {
   });
 });
 
-describe('the blocks by which others are found are verified at each opening', () => {
-  it('the index, and the filter, but no block of entries', async () => {
+describe('the check at each opening', () => {
+  it('covers the index and the filter, but no block of entries', async () => {
     const table = madeTable([100, 100]);
     const disk = await diskWith({});
     const entries = new Set<number>();
@@ -72,11 +72,11 @@ describe('the blocks by which others are found are verified at each opening', ()
   });
 });
 
-describe('of several tables', () => {
+describe('the check of several tables', () => {
   const { file } = madeTable([100]);
   const damaged = withFlippedBit(file, 50);
 
-  it('each is verified, also behind one that a compaction has replaced', async () => {
+  it('covers each of them, even after one that a compaction has replaced', async () => {
     const disk = await diskWith({ '000005.ldb': file, '000007.ldb': damaged });
     await checkTables(disk, '/db', inUse(4, 5), true);
     const check = checkTables(disk, '/db', inUse(4, 5, 6, 7), true);
@@ -84,14 +84,14 @@ describe('of several tables', () => {
     expect(disk.openPaths).toEqual([]);
   });
 
-  it('those with the old extension are verified, too', async () => {
+  it('covers those with the old extension', async () => {
     const disk = await diskWith({ '000005.sst': damaged });
     const check = checkTables(disk, '/db', inUse(5), true);
     await expect(check).rejects.toMatchObject({ ...damagedTable, file: '/db/000005.sst' });
   });
 
   it.each(['open', 'size', 'read'] as const)(
-    'one that cannot be read (%s) is not taken for one that is missing, and stays closed',
+    'does not take one that cannot be read (%s) for a missing one, and closes it',
     async (on) => {
       const disk = await diskWith({ '000005.ldb': file });
       disk.inject({ on, fault: { type: 'error', kind: 'io' } });

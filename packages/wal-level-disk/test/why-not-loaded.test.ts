@@ -1,6 +1,6 @@
 /**
- * Why LevelDB could not be loaded, told apart: by real processes that Node.js, or a package without
- * its binaries, keeps from loading it, and by the errors of bundlers.
+ * The reasons why LevelDB could not be loaded: in real processes, from which Node.js or an
+ * incomplete package keeps it, and by the errors of bundlers.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
@@ -29,13 +29,13 @@ interface Outcome {
   readonly message?: string;
 }
 
-/** What a process says that opens a log with the package in this folder. */
+/** The output of a process that opens a log with the package in this folder. */
 async function open(folder: string, ...flags: string[]): Promise<Outcome> {
-  const door = pathToFileURL(join(folder, 'dist', 'index.js')).href;
+  const entryPoint = pathToFileURL(join(folder, 'dist', 'index.js')).href;
   const script = join(root, 'open.mjs');
   await writeFile(
     script,
-    `const { walBackend } = await import(${JSON.stringify(door)});
+    `const { walBackend } = await import(${JSON.stringify(entryPoint)});
     const outcome = await walBackend.open('/nowhere')
       .then(() => ({ code: 'opened' }))
       .catch(({ code, reason, message }) => ({ code, reason, message }));
@@ -45,7 +45,7 @@ async function open(folder: string, ...flags: string[]): Promise<Outcome> {
   return JSON.parse(stdout);
 }
 
-/** A copy of this package with a classic-level of its own; returns the folder of both. */
+/** Copies this package with a classic-level of its own and returns the folders of both. */
 async function copyOfPackage(withLevel: (target: string) => Promise<void>): Promise<string> {
   const copy = join(root, 'node_modules', '@babuza', 'wal-level-disk');
   await mkdir(copy, { recursive: true });
@@ -64,7 +64,7 @@ async function copyOfPackage(withLevel: (target: string) => Promise<void>): Prom
   return copy;
 }
 
-/** The files of classic-level; `copies` says which folders and files come along. */
+/** The files of classic-level. `copies` selects the folders and files that are copied. */
 async function copyLevel(target: string, copies: (name: string) => boolean): Promise<void> {
   await mkdir(target);
   for (const name of await readdir(installed)) {
@@ -104,7 +104,7 @@ describe('LevelDB that Node.js forbids', () => {
   });
 });
 
-describe('LevelDB whose package is not whole', () => {
+describe('LevelDB with an incomplete package', () => {
   it('lacks all binaries, as in a bundle', async () => {
     const folder = await copyOfPackage((target) =>
       copyLevel(target, (name) => name !== 'prebuilds'),
@@ -143,7 +143,7 @@ const world: LoadingWorld = {
   namesIn: async () => shipped,
 };
 
-/** What the loader of classic-level says where it finds no binary. */
+/** The error of classic-level's loader when it finds no binary. */
 const noBuild = (platform: string, arch: string): Error =>
   new Error(
     `No native build was found for platform=${platform} arch=${arch} runtime=node abi=115 uv=1 libc=glibc node=20.20.2\n    loaded from: /app/lib\n`,

@@ -1,12 +1,12 @@
 /**
- * A group of saves as one atomic batch of the database: all that they put and delete, and the state
- * record that goes with it. All or nothing of a batch survives a crash; so does all or nothing of
- * the saves.
+ * Turns the saves that a log commits together into one atomic batch of the database: everything
+ * that they put and delete, and the state record that describes the result. A crash keeps the whole
+ * batch or nothing of it, and so all of its saves or none.
  *
- * Invariant: in the database are exactly the entries from the start of the log to its last index,
- * and possibly some at or below the start, whose deletion is not worth being atomic. Entries above
- * the last index never exist: a conflict deletes them in the batch that replaces them, or they
- * would come back.
+ * Invariant: the database holds exactly the entries from the start of the log to its last index,
+ * and possibly some at or below the start, which are deleted later. Entries above the last index
+ * never exist. A conflict deletes them in the batch that replaces them; otherwise they would
+ * reappear.
  */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import { invariant, LogState, type SavePlan, type TermIndex } from '@babuza/wal-core/backend';
@@ -18,8 +18,8 @@ import {
   termRuns,
   termsDigestOf,
   withTermRun,
-  type Testimony,
-} from './testimony.ts';
+  type LogDigest,
+} from './log-digest.ts';
 import {
   checksumOf,
   encodeMarker,
@@ -32,40 +32,38 @@ import {
 export interface FinishedBatch {
   readonly operations: LevelOperation[];
   readonly bytes: number;
-  /** To be kept for the next batch once this one is written. */
-  readonly testimony: Testimony;
-  /** Whether it deletes or replaces entries that the log had before. */
+  /** The digest that the next batch starts from, once this one is written. */
+  readonly logDigest: LogDigest;
+  /** Whether the batch deletes or replaces entries that the log had before. */
   readonly replaces: boolean;
-  /**
-   * Entries up to here are not of the log any more, because of a reset, and still in the database.
-   */
+  /** Set by a reset: entries at and below this index left the log and are still in the database. */
   readonly resetTo: number | undefined;
 }
 
 export class GroupBatch {
   readonly #keys: GroupKeys;
-  /** The log as it will be after the batch: a copy, which is thrown away with it. */
+  /** The log as it will be after the batch. It is a copy that is discarded with the batch. */
   readonly #next: LogState<TermIndex>;
   readonly #operations: LevelOperation[] = [];
   #bytes = 0;
   #termsDigest: number;
-  /** Runs were dropped: the digest has to be made anew. */
-  #termsCut = false;
+  /** Whether term runs were dropped, so that the digest has to be computed again. */
+  #termRunsDropped = false;
   readonly #markerChecksums: Map<number, number>;
   readonly #number: number | undefined;
   #replaces = false;
   #resetTo: number | undefined;
 
-  /** `state` and `testimony` are of the log before the batch; they are not changed. */
-  constructor(keys: GroupKeys, state: LogState<TermIndex>, testimony: Testimony) {
+  /** `state` and `logDigest` describe the log before the batch. They are not changed. */
+  constructor(keys: GroupKeys, state: LogState<TermIndex>, logDigest: LogDigest) {
     this.#keys = keys;
     this.#next = new LogState(state.index.clone(), state.hardState, state.markers);
-    this.#termsDigest = testimony.termsDigest;
-    this.#markerChecksums = new Map(testimony.markerChecksums);
-    this.#number = testimony.batch === undefined ? undefined : testimony.batch + 1;
+    this.#termsDigest = logDigest.termsDigest;
+    this.#markerChecksums = new Map(logDigest.markerChecksums);
+    this.#number = logDigest.batch === undefined ? undefined : logDigest.batch + 1;
   }
 
-  /** Adds a plan; the steps and their order are those of `SavePlan`. */
+  /** Adds a plan. The steps and their order are those of `SavePlan`. */
   add(plan: SavePlan): void {
     if (plan.marker !== undefined) this.#addMarker(plan.marker, plan.resets);
     if (plan.truncateFrom !== undefined) this.#truncateFrom(plan.truncateFrom, plan.entries);
@@ -74,20 +72,20 @@ export class GroupBatch {
     if (plan.purgeTo !== undefined) this.#purgeTo(plan.purgeTo.index);
   }
 
-  /** Closes the batch with the state record. */
+  /** Adds the state record and returns the batch. */
   finish(): FinishedBatch {
-    if (this.#termsCut) this.#termsDigest = termsDigestOf(this.#next.index);
-    const testimony = {
+    if (this.#termRunsDropped) this.#termsDigest = termsDigestOf(this.#next.index);
+    const logDigest = {
       termsDigest: this.#termsDigest,
       markerChecksums: this.#markerChecksums,
       batch: this.#number,
     };
     const { state } = this.#keys;
-    this.#put(state, encodeState(state, stateRecordOf(this.#next, testimony)));
+    this.#put(state, encodeState(state, stateRecordOf(this.#next, logDigest)));
     return {
       operations: this.#operations,
       bytes: this.#bytes,
-      testimony,
+      logDigest,
       replaces: this.#replaces,
       resetTo: this.#resetTo,
     };
@@ -102,8 +100,8 @@ export class GroupBatch {
       this.#resetTo = marker.index;
     }
     const reset = next.applyMarker(marker);
-    invariant(reset === resets, 'a plan says what its marker does to the log', marker.index);
-    this.#deleteMarkersGone();
+    invariant(reset === resets, 'a plan says whether its marker resets the log', marker.index);
+    this.#deleteDroppedMarkers();
     const key = this.#keys.marker(marker.index);
     const value = encodeMarker(key, marker);
     this.#markerChecksums.set(marker.index, checksumOf(value));
@@ -113,7 +111,7 @@ export class GroupBatch {
   #truncateFrom(from: number, entries: readonly Entry[]): void {
     const { index } = this.#next;
     this.#replaces = true;
-    // What is put again needs no deletion.
+    // An entry that is put again needs no deletion.
     const replacedTo = entries.at(-1)?.index ?? from - 1;
     this.#deleteEntries(replacedTo + 1, index.lastIndex);
     this.#deleteTermRuns(from, index.lastIndex);
@@ -136,29 +134,29 @@ export class GroupBatch {
   }
 
   /**
-   * The entries themselves go later: behind the start that this batch makes durable, nobody reads
-   * them.
+   * The entries themselves are deleted later: nobody reads them once this batch has made the new
+   * start durable.
    */
   #purgeTo(to: number): void {
     this.#deleteTermRuns(this.#next.index.firstIndex, to);
     this.#next.applyPurge(to);
-    this.#deleteMarkersGone();
+    this.#deleteDroppedMarkers();
   }
 
   #deleteEntries(first: number, last: number): void {
     for (let index = first; index <= last; index += 1) this.#delete(this.#keys.entry(index));
   }
 
-  /** Deletes the runs that begin from `first` to `last`. */
+  /** Deletes the term runs that begin at `first` to `last`. */
   #deleteTermRuns(first: number, last: number): void {
     for (const run of termRuns(this.#next.index, first)) {
       if (run.index > last) break;
       this.#delete(this.#keys.termRun(run.index));
     }
-    this.#termsCut = true;
+    this.#termRunsDropped = true;
   }
 
-  #deleteMarkersGone(): void {
+  #deleteDroppedMarkers(): void {
     const kept = new Set(this.#next.markers.map(({ index }) => index));
     for (const index of this.#markerChecksums.keys()) {
       if (kept.has(index)) continue;
@@ -178,8 +176,8 @@ export class GroupBatch {
   }
 }
 
-/** What the state record says of a log. */
-export function stateRecordOf(state: LogState<TermIndex>, testimony: Testimony): StateRecord {
+/** The state record that describes a log. */
+export function stateRecordOf(state: LogState<TermIndex>, logDigest: LogDigest): StateRecord {
   const { baseIndex, index, hardState } = state;
   const startTerm = index.term(baseIndex);
   invariant(startTerm !== undefined, 'the term before the first entry is known', baseIndex);
@@ -187,9 +185,9 @@ export function stateRecordOf(state: LogState<TermIndex>, testimony: Testimony):
     startIndex: baseIndex,
     startTerm,
     lastIndex: index.lastIndex,
-    termsDigest: testimony.termsDigest,
-    markersDigest: markersDigestOf(testimony.markerChecksums),
+    termsDigest: logDigest.termsDigest,
+    markersDigest: markersDigestOf(logDigest.markerChecksums),
     hardState,
-    batch: testimony.batch,
+    batch: logDigest.batch,
   };
 }

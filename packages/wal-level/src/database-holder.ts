@@ -1,21 +1,22 @@
 /**
- * The one database of a manager: opened when it is first needed, and closed and opened again after
- * a write to it failed. Nothing else recovers it, and nobody is told what it holds before that.
+ * Holds the one database of a manager. It is opened when it is first needed, and closed and opened
+ * again after a failed write, because only an opening recovers it. Until then nothing that the
+ * database shows is reported to anybody.
  *
- * A failed database is left only when no log in it is open: such a log is poisoned, but may be read
- * up to what was durable. Whoever needs the database before is refused, and not kept waiting: the
- * one who waits may be the one who has to close the other log.
+ * A failed database is closed only when no log in it is open: an open log is poisoned, but what was
+ * durable in it can still be read. A caller that needs the database before that is refused and does
+ * not wait, because it may be the one that has to close the other log.
  */
 import { InvalidArgumentError, WriteFailedError, type WalError } from '@babuza/wal-core';
-import type { LevelStoreKind, PlaceLock } from './database.ts';
+import type { LevelStoreKind, DatabaseLock } from './database.ts';
 import { readFailure } from './level-errors.ts';
 import { SharedDatabase } from './shared-database.ts';
 
-/** Whose logs are in the database. */
+/** The owner of the logs in the database. */
 export interface LogOwner {
-  /** Groups whose logs are open. */
+  /** The groups whose logs are open. */
   openGroups(): readonly bigint[];
-  /** The database failed: no log in it takes a write any more. */
+  /** Poisons every open log after the database failed. */
   poisonAll(error: WalError): void;
 }
 
@@ -24,11 +25,14 @@ export class DatabaseHolder {
   readonly #directory: string;
   readonly #owner: LogOwner;
   #current: Promise<SharedDatabase> | undefined;
-  /** The lock of the directory, from the first opening of the database on. */
-  #lock: PlaceLock | undefined;
-  /** Why the directory is not this holder's any more. */
+  /** The lock of the directory, held from the first opening of the database on. */
+  #lock: DatabaseLock | undefined;
+  /** The error with which the lock was lost. The holder never takes it again. */
   #lockLost: WalError | undefined;
-  /** The closing of a failed database, for all who need the next one. */
+  /**
+   * The closing of a failed database. Every caller that needs the next database waits for the same
+   * one.
+   */
   #leaving: Promise<void> | undefined;
 
   constructor(kind: LevelStoreKind, directory: string, owner: LogOwner) {
@@ -37,7 +41,7 @@ export class DatabaseHolder {
     this.#owner = owner;
   }
 
-  /** The database, which has not failed; made where there is none. */
+  /** Returns a database that has not failed. Creates a missing one. */
   async open(): Promise<SharedDatabase> {
     for (;;) {
       this.#current ??= this.#openAnew();
@@ -47,7 +51,7 @@ export class DatabaseHolder {
     }
   }
 
-  /** The same, or `undefined` where there is none; it makes nothing. */
+  /** Returns a database that has not failed, or `undefined` if there is none. Creates nothing. */
   async existing(): Promise<SharedDatabase | undefined> {
     const shared = await this.#current;
     if (shared?.failure !== undefined) await this.#leave(shared, shared.failure);
@@ -55,7 +59,7 @@ export class DatabaseHolder {
   }
 
   /**
-   * Throws where the directory holds a log of another kind. While the database is open it cannot.
+   * Throws if the directory holds a log of another kind. An open database proves that it does not.
    */
   async checkDirectory(): Promise<void> {
     if (this.#current !== undefined) return;
@@ -66,7 +70,7 @@ export class DatabaseHolder {
     }
   }
 
-  /** Whether there is a database, open or not. */
+  /** Whether there is a database, open or closed. */
   async exists(): Promise<boolean> {
     if (this.#current !== undefined) return true;
     try {
@@ -76,7 +80,10 @@ export class DatabaseHolder {
     }
   }
 
-  /** For when no call is under way and no log is open. */
+  /**
+   * Closes the database and releases the lock. The caller makes sure that no call is under way and
+   * no log is open.
+   */
   async close(): Promise<void> {
     const shared = await this.#current;
     try {
@@ -88,7 +95,10 @@ export class DatabaseHolder {
     }
   }
 
-  /** A failed opening is that of those who wait for it; the next call tries again. */
+  /**
+   * Opens the database. A failure is the failure of every call that waits for it, and the next call
+   * tries again.
+   */
   async #openAnew(): Promise<SharedDatabase> {
     try {
       return await this.#openSuitable();
@@ -109,22 +119,24 @@ export class DatabaseHolder {
         return new SharedDatabase({ kind, database, directory, lock, onFailure });
       }
       await (kind.close?.(database) ?? database.close());
-      throw new InvalidArgumentError('the database must support explicit snapshots');
+      throw new InvalidArgumentError(
+        `the database in ${directory} must support explicit snapshots (abstract-level 3), and does not`,
+      );
     } catch (error) {
       await this.#releaseLock().catch(() => undefined);
       throw error;
     }
   }
 
-  /** Held while a failed database is closed and opened again. */
-  async #takeLock(): Promise<PlaceLock | undefined> {
+  /** Takes the lock. It stays held while a failed database is closed and opened again. */
+  async #takeLock(): Promise<DatabaseLock | undefined> {
     if (this.#lockLost !== undefined) throw this.#lockLost;
     if (this.#lock !== undefined) return this.#lock;
     const lock = await this.#kind.lock?.(this.#directory);
     this.#lock = lock;
     lock?.onLost((error) => {
       this.#lockLost = error;
-      // Also logs that nobody writes to are told at once.
+      // Logs that nobody writes to must learn of the loss at once, too.
       void this.#current?.then((shared) => shared.fail(error)).catch(() => undefined);
     });
     return lock;
@@ -139,14 +151,17 @@ export class DatabaseHolder {
   async #leave(failed: SharedDatabase, failure: WalError): Promise<void> {
     const open = this.#owner.openGroups();
     if (open.length > 0) {
-      const message = `${this.#directory} failed to write and has to be opened again: close all of its logs first; open are those of the groups ${open.join(', ')}`;
+      const message = `the database in ${this.#directory} failed to write and must be opened again. Close all of its logs first: the logs of the groups ${open.join(', ')} are open`;
       throw new WriteFailedError(message, failure);
     }
     this.#leaving ??= this.#closeFailed(failed);
     await this.#leaving;
   }
 
-  /** If it cannot be closed it stays the one that failed: the next call tries again. */
+  /**
+   * Closes the failed database. If that fails the database stays the current one, and the next call
+   * tries again.
+   */
   async #closeFailed(failed: SharedDatabase): Promise<void> {
     try {
       await failed.close();

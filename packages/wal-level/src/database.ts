@@ -1,42 +1,43 @@
 /**
- * What a log needs of its database: abstract-level 3 with bytes as keys and values. This package
- * names no database; one that uses it says how to open one and what it can do.
+ * The interface of a log to its database: abstract-level 3 with bytes as keys and values. This
+ * package names no database. A package that uses it says how to open one and what that database can
+ * do.
  */
 import type { AbstractLevel } from 'abstract-level';
 import type { WalCapabilities, WalError } from '@babuza/wal-core';
 import type { LogLock } from '@babuza/wal-core/backend';
 import type { KeyRange } from './keys.ts';
-import type { Witness } from './witness.ts';
+import type { SyncRecords } from './sync-record.ts';
 
 /** An open database that supports `getSync`, explicit snapshots and the encoding `view`. */
 export type LevelDatabase = AbstractLevel<string | Buffer | Uint8Array, Uint8Array, Uint8Array>;
 
-/** One step of a batch. Its bytes are not changed any more. */
+/** One step of a batch. Nobody changes its bytes any more. */
 export type LevelOperation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: Uint8Array };
 
-/** Time, as far as a log needs it; the clock of `@babuza/vfs` is one. */
+/** The clock of a log. The clock of `@babuza/vfs` implements it. */
 export interface EventLoopClock {
-  /** Milliseconds since an arbitrary moment, never going back. */
+  /** Milliseconds since an arbitrary moment. The value never decreases. */
   monotonicMs(): number;
   /** Calls `callback` once after `delayMs`. The timer must not keep the process alive. */
   startTimer(delayMs: number, callback: () => void): { cancel(): void };
 }
 
-/** What `LevelStoreKind.reclaim` did. */
+/** The result of `LevelStoreKind.reclaim`. */
 export interface Reclaimed {
-  /** Bytes of the disk that came back. */
+  /** How many bytes of the disk were freed. */
   readonly bytesFreed: number;
-  /** Why deleted entries still take space, if they do; for people. */
+  /** A message that says why deleted entries still take space. Absent if they take none. */
   readonly heldBy?: string | undefined;
 }
 
 /** The lock of the directory of a database; see `DirectoryLock` of `@babuza/vfs`. */
-export interface PlaceLock extends LogLock {
+export interface DatabaseLock extends LogLock {
   /** Calls `listener` once when the lock is found lost. */
   onLost(listener: (error: WalError) => void): void;
-  /** Gives the lock back. Rejects with `LockLostError` where it was lost. */
+  /** Releases the lock. Rejects with `LockLostError` if the lock was lost before. */
   release(): Promise<void>;
 }
 
@@ -44,34 +45,34 @@ export interface PlaceLock extends LogLock {
 export interface LevelStoreKind {
   readonly capabilities: WalCapabilities;
   /**
-   * Whether batches take `sync: true` and are durable then. Where not, nothing ever is, and nothing
-   * is counted as a sync.
+   * Whether the database makes a batch with `sync: true` durable. If not, nothing is ever durable,
+   * and the log counts no syncs.
    */
   readonly syncs: boolean;
   /**
-   * Throws where a database of this kind must not be looked for in the directory, for instance
-   * because it holds a log of another kind. Called before the directory is used for the first time;
-   * it makes nothing. Absent: every directory will do.
+   * Throws if the directory must not be used for a database of this kind, for instance because it
+   * holds a log of another kind. The manager calls it before it uses the directory for the first
+   * time. It creates nothing. Absent: every directory is suitable.
    */
   checkDirectory?(directory: string): Promise<void>;
-  /** Whether there is a database in the directory; it makes nothing. */
+  /** Whether there is a database in the directory. It creates nothing. */
   exists(directory: string): Promise<boolean>;
   /**
-   * Takes the lock of the directory, which is made when it is missing, before the database is
-   * opened. Rejects with `LockedError`. Absent: nobody else can reach the database.
+   * Takes the lock of the directory before the database is opened, and creates a missing directory.
+   * Rejects with `LockedError`. Absent: no other process can reach the database.
    */
-  lock?(directory: string): Promise<PlaceLock>;
+  lock?(directory: string): Promise<DatabaseLock>;
   /**
-   * Opens the database in the directory, makes it where there is none, and keeps others out until
-   * it is closed. May throw errors of abstract-level (`LEVEL_…`), which are translated, or of
-   * wal-core.
+   * Opens the database in the directory, creates a missing one, and keeps other owners out until it
+   * is closed. It may reject with errors of abstract-level (`LEVEL_…`), which the caller
+   * translates, or with errors of wal-core.
    */
   open(directory: string): Promise<LevelDatabase>;
-  /** Closes a database that `open` gave. Absent: `database.close()`. */
+  /** Closes a database that `open` returned. Absent: `database.close()`. */
   close?(database: LevelDatabase): Promise<void>;
   /**
-   * Writes the operations as one atomic batch, durable with `sync`. Absent: `database.batch`, for
-   * databases that have no quicker way.
+   * Writes the operations as one atomic batch, which is durable if `sync` is set. Absent:
+   * `database.batch`. A kind implements this method if its database has a faster way.
    */
   write?(
     database: LevelDatabase,
@@ -79,29 +80,31 @@ export interface LevelStoreKind {
     sync: boolean,
   ): Promise<void>;
   /**
-   * Gives the disk back what deleted entries in the range still take. A failure is told in the
-   * report of the purge and changes nothing else. Absent where a deletion is all that there is to
-   * do.
+   * Frees the disk space that deleted entries in the range still take. A failure only appears in
+   * the report of the purge. Absent: a deletion frees the space at once.
    */
   reclaim?(database: LevelDatabase, range: KeyRange): Promise<Reclaimed>;
   /**
-   * Makes durable what was written without `sync`. Absent where the next batch with `sync` does
-   * that for all batches before it.
+   * Makes everything durable that was written without `sync`. Absent: the next batch with `sync`
+   * makes all batches before it durable, too.
    */
   flush?(database: LevelDatabase): Promise<void>;
-  /** Of the directory. Absent: the newest batches, lost together, are not missed. Needs `clock`. */
-  readonly witness?: ((directory: string) => Witness) | undefined;
-  /** For the witness and for the event `slow-sync`. Absent: there is neither. */
+  /**
+   * Opens the sync records of a directory. Requires `clock`. Absent: a log that lost its newest
+   * batches opens as a shorter log.
+   */
+  readonly syncRecords?: ((directory: string) => SyncRecords) | undefined;
+  /** Times the writes of the sync record and the event `slow-sync`. Absent: the log has neither. */
   readonly clock?: EventLoopClock | undefined;
 }
 
-/** The encodings of every call. */
+/** The encodings that every call passes. */
 export const bytesOnly: { readonly keyEncoding: 'view'; readonly valueEncoding: 'view' } = {
   keyEncoding: 'view',
   valueEncoding: 'view',
 };
 
-/** Items that a scan asks for at a time; a database may give fewer. */
+/** The number of items that a scan asks for at a time. A database may return fewer. */
 const scanPageItems = 1000;
 
 interface Paged<Item> {
@@ -109,14 +112,11 @@ interface Paged<Item> {
   close(): Promise<void>;
 }
 
-/**
- * Walks over a database page by page and gives its resources back, also when the caller stops
- * early.
- */
+/** Walks over a database page by page. The iterator is closed even if the caller stops early. */
 export async function* pages<Item>(iterator: Paged<Item>): AsyncGenerator<Item[], void, void> {
   try {
     for (;;) {
-      // Fewer than asked for is not the end; none is.
+      // A page may be shorter than asked for before the end. Only an empty page is the end.
       const page = await iterator.nextv(scanPageItems);
       if (page.length === 0) return;
       yield page;

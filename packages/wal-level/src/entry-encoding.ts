@@ -1,8 +1,8 @@
 /**
- * Entries as keys and values of the store. This runs for every entry that is saved, so it is
- * written for speed: all of a save lies in one piece of memory, numbers are written byte by byte,
- * and the short parts of a checksum are computed by table, because a call of `node:zlib` costs more
- * than they do. The format is that of FORMAT.md, and `decodeEntryValue` reads it.
+ * Encodes entries as keys and values of the store. This code runs for every entry that is saved, so
+ * it is written for speed: one allocation holds all entries of a save, integers are written byte by
+ * byte, and short parts of a checksum are computed with a table, because a call of `node:zlib`
+ * costs more than they do. FORMAT.md describes the format, and `decodeEntryValue` reads it.
  */
 import { crc32 } from 'node:zlib';
 import type { Entry } from '@babuza/raftpb';
@@ -14,8 +14,8 @@ import { entryHasData, entryOverheadBytes } from './values.ts';
 const checksumBytes = 4;
 const lowRange = 2 ** 32;
 /**
- * Adds a put for each entry, in order. The keys and values share memory that nobody writes to any
- * more. Returns how many bytes they have.
+ * Appends a put for each entry, in order, and returns the sum of the sizes of keys and values. The
+ * keys and values share memory that nobody changes afterwards.
  */
 export function encodeEntries(
   keys: GroupKeys,
@@ -38,7 +38,7 @@ export function encodeEntries(
   return bytes;
 }
 
-/** Returns the offset behind the value. */
+/** Returns the offset of the end of the value. */
 function encodeEntry(
   memory: Uint8Array,
   keyOffset: number,
@@ -57,7 +57,7 @@ function encodeEntry(
   crc = crc32ByTable(crc, memory, body, payload);
   if (data !== undefined && data.length > 0) {
     memory.set(data, payload);
-    // Of what is stored, not of what the caller still holds.
+    // The checksum covers the stored copy, because the caller still owns the original bytes.
     crc = crc32(memory.subarray(payload, payload + data.length), crc);
   }
   putUint32(memory, valueOffset, crc);

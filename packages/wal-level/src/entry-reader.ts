@@ -1,7 +1,7 @@
 /**
- * Reads entries one by one with `getSync`, which is quicker than opening an iterator and is
- * synchronous, as the Raft core needs it. Every entry is verified on every read: its checksum, its
- * index, and its term against the index of the log.
+ * Reads entries one by one with `getSync`, which is faster than opening an iterator and is
+ * synchronous, as the Raft core requires. Every read verifies the checksum, the index, and the term
+ * against the index of the log.
  */
 import type { AbstractSnapshot } from 'abstract-level';
 import { entryEncodedSize, type Entry } from '@babuza/raftpb';
@@ -27,17 +27,17 @@ export class LevelEntryReader implements EntryReader {
   }
 
   /**
-   * From now on reads see the database as it is at this moment. A batch that replaces entries can
-   * be seen in the database before it is durable, and what is not durable must not be seen.
+   * Makes reads see the database as it is now until `unpin`. A batch that replaces entries is
+   * visible in the database before it is durable, and readers must not see what is not durable.
    */
   pin(): void {
     this.unpin();
     this.#pinned = this.#database.snapshot();
   }
 
-  /** Reads see the database as it is. */
+  /** Makes reads see the current content of the database again. */
   unpin(): void {
-    // The database closes it at the latest when it is closed itself.
+    // A snapshot that fails to close is closed with the database at the latest.
     void this.#pinned?.close().catch(() => undefined);
     this.#pinned = undefined;
   }
@@ -83,7 +83,8 @@ export class LevelEntryReader implements EntryReader {
 }
 
 /**
- * The entry of a value, which must be the one that the log has there. Throws `DamagedValueError`.
+ * Decodes an entry and checks that it is the entry that the log has at this index. Throws
+ * `DamagedValueError`.
  */
 export function verifiedEntry(
   key: Uint8Array,
@@ -94,7 +95,7 @@ export function verifiedEntry(
   const entry = decodeEntryValue(key, value);
   if (entry.index !== index || entry.term !== term) {
     throw new DamagedValueError(
-      `the value is of entry ${entry.index} of term ${entry.term}, the log has term ${String(term)} there`,
+      `the value holds entry ${entry.index} of term ${entry.term}, expected entry ${index} of term ${String(term)}`,
     );
   }
   return entry;

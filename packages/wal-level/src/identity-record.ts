@@ -1,11 +1,14 @@
-/** The identity record of a log: one value under a key of its own in the group of the log. */
+/** The identity record of a log: one value under its own key in the group of the log. */
 import { CorruptError, UnknownVersionError } from '@babuza/wal-core';
 import { bytesOnly, type LevelDatabase, type LevelOperation } from './database.ts';
 import { describeKey, type GroupKeys } from './keys.ts';
 import type { LogBatch } from './shared-database.ts';
 import { DamagedValueError, decodeIdentity, encodeIdentity, identityVersion } from './values.ts';
 
-/** Reads the record, or `undefined` where there is none. Throws `WAL_CORRUPT`, `WAL_VERSION`. */
+/**
+ * Reads the record, or returns `undefined` if there is none. Rejects with `WAL_CORRUPT` if it is
+ * damaged and with `WAL_VERSION` if a newer release wrote it.
+ */
 export async function readIdentityRecord(
   database: LevelDatabase,
   { identity: key, groupId }: GroupKeys,

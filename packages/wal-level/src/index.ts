@@ -5,10 +5,10 @@ export type {
   LevelDatabase,
   LevelOperation,
   LevelStoreKind,
-  PlaceLock,
+  DatabaseLock,
   Reclaimed,
 } from './database.ts';
 export type { KeyRange } from './keys.ts';
 export { checkedLevelOptions } from './options.ts';
 export type { LevelWalOptions } from './options.ts';
-export type { Recollection, Witness } from './witness.ts';
+export type { StoredSyncRecord, SyncRecords } from './sync-record.ts';

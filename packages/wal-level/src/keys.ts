@@ -1,7 +1,7 @@
 /**
- * The keys of a log in an ordered store. All keys of one group are together; in them come first the
- * few records that describe the log, then its entries in index order, so that one scan of a range
- * reads a log and a range of entries is a range of keys. The format is described in FORMAT.md.
+ * The keys of a log in an ordered store. All keys of a group are adjacent: first the few records
+ * that describe the log, then its entries in the order of their indexes. So one scan of a range
+ * reads a log, and a range of entries is a range of keys. FORMAT.md describes the format.
  *
  * ```
  *   0        8      9            17
@@ -13,16 +13,18 @@
 import { integerBytes, readInteger, viewOf, writeInteger } from './numbers.ts';
 
 /**
- * What a key stands for. The numbers are the order of the keys in a group, and part of the format.
+ * The kinds of keys. The numbers define the order of the keys within a group and are part of the
+ * format.
  */
 export const KeyKind = {
-  /** Format version and metadata, written once. */
+  /** The format version and the metadata. Written once. */
   Header: 0x10,
-  /**
-   * The identity record: bytes of the node that say what the log belongs to. Absent in older logs.
-   */
+  /** The identity record: bytes with which the node identifies its log. Older logs have none. */
   Identity: 0x18,
-  /** Hard state, bounds of the log, and what testifies to the records below: in each batch. */
+  /**
+   * The hard state, the bounds of the log, and digests of the records below. Every batch rewrites
+   * it.
+   */
   State: 0x20,
   /** A snapshot marker, by its index. */
   Marker: 0x30,
@@ -36,36 +38,36 @@ export type KeyKind = (typeof KeyKind)[keyof typeof KeyKind];
 const groupBytes = 8;
 const shortKeyBytes = groupBytes + 1;
 const longKeyBytes = shortKeyBytes + integerBytes;
-/** Of the key of an entry. */
+/** The length of the key of an entry. */
 export const entryKeyBytes: number = longKeyBytes;
 
 const longKinds: ReadonlySet<number> = new Set([KeyKind.Marker, KeyKind.TermRun, KeyKind.Entry]);
 
-/** A key, taken apart. */
+/** A parsed key. */
 export interface ParsedKey {
   readonly kind: KeyKind;
-  /** 0 where the kind has none. */
+  /** 0 if the kind has no index. */
   readonly index: number;
 }
 
-/** A range of keys as abstract-level takes it. */
+/** A range of keys in the form that abstract-level accepts. */
 export interface KeyRange {
   readonly gte: Uint8Array;
   readonly lt: Uint8Array;
 }
 
-/** The keys of one group. Every call makes a key of its own, which a store may keep. */
+/** The keys of one group. Every call returns a new array, which a store may keep. */
 export class GroupKeys {
   readonly groupId: bigint;
   readonly #prefix: Uint8Array;
   readonly header: Uint8Array;
   readonly identity: Uint8Array;
   readonly state: Uint8Array;
-  /** What the keys of all entries begin with; the index follows. */
+  /** The common prefix of the keys of all entries. The index follows it. */
   readonly entryPrefix: Uint8Array;
-  /** All keys of the group, also those that no kind explains. */
+  /** All keys of the group, including keys of unknown kinds. */
   readonly all: KeyRange;
-  /** All but the entries. */
+  /** All records except the entries. */
   readonly records: KeyRange;
 
   constructor(groupId: bigint) {
@@ -76,8 +78,8 @@ export class GroupKeys {
     this.identity = this.#short(KeyKind.Identity);
     this.state = this.#short(KeyKind.State);
     this.entryPrefix = this.#short(KeyKind.Entry);
-    // Longer than any key of ours and made of the highest bytes: nothing in the group is above it,
-    // and the next group, if there is one, starts above it.
+    // This bound is longer than any key of a log and consists of the highest bytes, so every key of
+    // the group is below it and every key of the next group above it.
     const end = new Uint8Array(longKeyBytes + groupBytes).fill(0xff);
     end.set(this.#prefix);
     this.all = { gte: this.#prefix, lt: end };
@@ -96,12 +98,12 @@ export class GroupKeys {
     return this.#long(KeyKind.Entry, index);
   }
 
-  /** The entries from `first` on, below `end`. */
+  /** The entries from `first`, inclusive, to `end`, exclusive. */
   entriesBetween(first: number, end: number): KeyRange {
     return { gte: this.entry(first), lt: this.entry(end) };
   }
 
-  /** From the entry `first` to the end of the group, whatever is there. */
+  /** Everything from the entry `first` to the end of the group, including unknown keys. */
   fromEntry(first: number): KeyRange {
     return { gte: this.entry(first), lt: this.all.lt };
   }
@@ -122,7 +124,7 @@ export class GroupKeys {
   }
 }
 
-/** Takes a key apart, or returns `undefined` for one that is none of ours. */
+/** Parses a key. Returns `undefined` if it is not a key of a log. */
 export function parseKey(key: Uint8Array): ParsedKey | undefined {
   const kind = kindOf(key[groupBytes]);
   if (kind === undefined) return undefined;
@@ -132,7 +134,7 @@ export function parseKey(key: Uint8Array): ParsedKey | undefined {
   return Number.isSafeInteger(index) ? { kind, index } : undefined;
 }
 
-/** For people: what a key is, and its bytes. */
+/** Describes a key for error messages. */
 export function describeKey(key: Uint8Array): string {
   const hex = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('hex');
   return `the key ${hex}`;

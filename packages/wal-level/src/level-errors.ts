@@ -1,6 +1,7 @@
 /**
- * What a failure of the database means to a log: by `code`, along the causes. The text decides only
- * where LevelDB could not open a file, because it has no code for that.
+ * Translates failures of the database into errors of a log. The `code` of the error or of one of
+ * its causes decides. The text decides only whether a file descriptor was missing, because LevelDB
+ * has no code for that.
  */
 import {
   CorruptError,
@@ -11,7 +12,10 @@ import {
   WriteFailedError,
 } from '@babuza/wal-core';
 
-/** Causes that are followed: enough for every wrapper, and an end for a chain that has none. */
+/**
+ * How many causes are followed. More than any wrapper adds, and a bound for a chain that has a
+ * cycle.
+ */
 const causesMax = 8;
 
 /** Every `code` of an error and of its causes. */
@@ -25,47 +29,48 @@ function codesOf(error: unknown): string[] {
   return codes;
 }
 
-/** While opening or reading: nothing was changed, and nothing is known about the data. */
+/** Translates a failure to open or to read. Nothing was changed. */
 export function readFailure(error: unknown, directory: string, groupId = 0n): WalError {
   if (error instanceof WalError) return error;
   const codes = codesOf(error);
   const text = messageOf(error);
   if (codes.includes('LEVEL_LOCKED')) {
-    return new LockedError(`${directory} is open elsewhere: ${text}`, error);
+    return new LockedError(`another owner has the database in ${directory} open: ${text}`, error);
   }
   if (codes.includes('LEVEL_CORRUPTION')) {
     const details = { groupId, file: directory, verdict: 'database-corruption' };
-    return new CorruptError(`the database reports damage: ${text}`, details, error);
+    return new CorruptError(`the database in ${directory} reports damage: ${text}`, details, error);
   }
   if (codes.includes('LEVEL_IO_ERROR') && lacksDescriptor.test(text)) {
     return new TryAgainError(
-      `nothing was read, and the same call may succeed later: ${text}`,
+      `${directory}: no file descriptor was free to read. Nothing was changed. Try the call again later: ${text}`,
       error,
     );
   }
   return new ReadFailedError(`${directory} could not be read: ${text}`, error);
 }
 
-/** What the C library says of EMFILE and ENFILE. Only the opening of a file fails with them. */
+/** The C library's text for EMFILE and ENFILE. Only opening a file fails with these. */
 const lacksDescriptor = /: Too many open files(?: in system)?$/;
 
 /**
- * LevelDB begins a new log file before it writes a batch, and nothing of the batch is written when
- * that file cannot be opened. The same text about another file is of a compaction, after which
- * LevelDB refuses every write until it is opened again.
+ * LevelDB opens a new log file before it writes a batch to it. If that fails, nothing of the batch
+ * was written. The same text about another file comes from a compaction, after which LevelDB
+ * refuses every write until it is opened again.
  */
 const lacksLogFile = /\d+\.log: Too many open files(?: in system)?$/;
 
 /**
- * While writing: what is on disk is not known, unless LevelDB found no descriptor for its next log
- * file. A store that knows that nothing was written throws wal-core's `NoSpaceError` itself.
+ * Translates a failed write. The content of the disk is unknown then, unless LevelDB found no file
+ * descriptor for its next log file. A store that knows that nothing was written throws wal-core's
+ * `NoSpaceError` itself.
  */
 export function writeFailure(error: unknown, directory: string): WalError {
   if (error instanceof WalError) return error;
   const text = messageOf(error);
   if (codesOf(error).includes('LEVEL_IO_ERROR') && lacksLogFile.test(text)) {
     return new TryAgainError(
-      `nothing was written, and the same call may succeed later: ${text}`,
+      `${directory}: no file descriptor was free to write. Nothing was written. Try the call again later: ${text}`,
       error,
     );
   }

@@ -1,6 +1,6 @@
 /**
- * A directory with one database that holds the logs of all groups. The database is opened by the
- * first call that needs it and is this manager's alone until it is closed.
+ * Manages the logs of all groups in one database. The first call that needs the database opens it,
+ * and this manager owns it until the manager is closed.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import {
@@ -39,15 +39,15 @@ import { LevelLog } from './level-wal.ts';
 import { checkedLevelOptions, type CheckedLevelOptions, type LevelWalOptions } from './options.ts';
 import type { SharedDatabase } from './shared-database.ts';
 import { StoredLogs, type FoundLog } from './stored-logs.ts';
-import { WitnessTeller, type Witness } from './witness.ts';
+import { SyncRecordWriter, type SyncRecords } from './sync-record.ts';
 
-/** A batch is whole or absent, so there are no torn tails. */
+/** A crash keeps a batch whole or not at all, so a log has no torn tail. */
 const cleanTail: TailReport = { verdict: 'clean', bytesDropped: 0 };
 
 interface OpenLog {
   readonly wal: QueuedWal;
   readonly state: LogState<TermIndex>;
-  /** The database that it is in. */
+  /** The database that holds the log. */
   readonly shared: SharedDatabase;
 }
 
@@ -57,20 +57,20 @@ export class LevelWalManager implements WalManager {
   readonly #kind: LevelStoreKind;
   readonly #directory: string;
   readonly #options: CheckedLevelOptions;
-  readonly #witness: Witness | undefined;
+  readonly #syncRecords: SyncRecords | undefined;
   readonly #stored: StoredLogs;
   readonly #logs = new Map<bigint, OpenLog | 'opening'>();
-  /** Calls under way: closing waits for them. */
+  /** The calls under way. Closing waits for them. */
   readonly #calls = new Set<Promise<unknown>>();
-  /** The end of the last call about an identity record; it never rejects. */
-  #identityTurn: Promise<unknown> = Promise.resolve();
+  /** Resolves when the last call about an identity record has ended. It never rejects. */
+  #identityCalls: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   constructor(kind: LevelStoreKind, directory: string, options?: LevelWalOptions) {
     this.#kind = kind;
     this.#directory = directory;
     this.#options = checkedLevelOptions(options);
-    this.#witness = kind.witness?.(directory);
+    this.#syncRecords = kind.syncRecords?.(directory);
     this.capabilities = kind.capabilities;
     const owner: LogOwner = {
       openGroups: () => this.#openLogs().map(({ wal }) => wal.groupId),
@@ -79,12 +79,12 @@ export class LevelWalManager implements WalManager {
       },
     };
     const { events } = this;
-    const witness = this.#witness;
+    const syncRecords = this.#syncRecords;
     this.#stored = new StoredLogs({
       kind,
       directory,
       options: this.#options,
-      witness,
+      syncRecords,
       events,
       owner,
     });
@@ -109,7 +109,9 @@ export class LevelWalManager implements WalManager {
       const metadata = checkedMetadata(input, this.capabilities);
       const open = this.#logs.get(groupId);
       if (open !== undefined && open !== 'opening') {
-        throw new AlreadyExistsError(`the log of group ${groupId} exists, and is open`);
+        throw new AlreadyExistsError(
+          `a log of group ${groupId} exists in ${this.#directory} and is open`,
+        );
       }
       return this.#opening(groupId, () => this.#create(new GroupKeys(groupId), metadata));
     });
@@ -119,7 +121,7 @@ export class LevelWalManager implements WalManager {
     return this.#whileOpen(async () => {
       const groupId = checkedGroupId(options);
       const open = this.#logs.get(groupId);
-      // A log that is being written is not read from outside: it would be seen in between.
+      // A log that is being opened may write its first batch, which a reader would see half-way.
       if (open === 'opening') throw this.#locked(groupId);
       if (open !== undefined) return open.state.validMarkers();
       const { log } = await this.#stored.read(new GroupKeys(groupId));
@@ -137,7 +139,7 @@ export class LevelWalManager implements WalManager {
   readIdentity(options?: GroupOptions): Promise<Uint8Array | undefined> {
     return this.#whileOpen(async () => {
       const keys = new GroupKeys(checkedGroupId(options));
-      return this.#inIdentityTurn(() => this.#stored.readIdentity(keys));
+      return this.#afterIdentityCalls(() => this.#stored.readIdentity(keys));
     });
   }
 
@@ -145,7 +147,7 @@ export class LevelWalManager implements WalManager {
     return this.#whileOpen(async () => {
       const keys = new GroupKeys(checkedGroupId(options));
       const record = checkedIdentityRecord(bytes);
-      return this.#inIdentityTurn(async () => {
+      return this.#afterIdentityCalls(async () => {
         const open = this.#logs.get(keys.groupId);
         if (open === undefined || open === 'opening') throw await this.#notOpen(keys);
         if (open.wal.failure !== undefined) throw open.wal.failure;
@@ -174,7 +176,7 @@ export class LevelWalManager implements WalManager {
     return call;
   }
 
-  /** One opening of a group at a time. */
+  /** Runs one opening of a group at a time. */
   async #opening(groupId: bigint, open: () => Promise<OpenedWal>): Promise<OpenedWal> {
     if (this.#logs.has(groupId)) throw this.#locked(groupId);
     this.#logs.set(groupId, 'opening');
@@ -190,13 +192,18 @@ export class LevelWalManager implements WalManager {
   }
 
   #locked(groupId: bigint): LockedError {
-    return new LockedError(`the log of group ${groupId} in ${this.#directory} is open already`);
+    return new LockedError(
+      `the log of group ${groupId} in ${this.#directory} is already open in this manager. Close it first`,
+    );
   }
 
-  /** A database shows a record before it is durable: so a read waits for the write before it. */
-  #inIdentityTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#identityTurn.then(work);
-    this.#identityTurn = result.catch(() => undefined);
+  /**
+   * Runs the calls about identity records one after the other. The database shows a record before
+   * it is durable, so a read has to wait for the write before it.
+   */
+  #afterIdentityCalls<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#identityCalls.then(work);
+    this.#identityCalls = result.catch(() => undefined);
     return result;
   }
 
@@ -226,7 +233,7 @@ export class LevelWalManager implements WalManager {
         throw error;
       }
     }
-    // Where a crash came between a purge and its deletions.
+    // A crash between a purge and its deletions leaves entries below the start.
     store.clearLeftovers();
     this.events.emit({ type: 'recovered', groupId: keys.groupId, tail: cleanTail });
     return opened;
@@ -234,7 +241,7 @@ export class LevelWalManager implements WalManager {
 
   #assemble(
     keys: GroupKeys,
-    { shared, log: { metadata, state, testimony } }: FoundLog,
+    { shared, log: { metadata, state, logDigest } }: FoundLog,
     snapshot: SnapshotMetadata | undefined,
   ): { wal: QueuedWal; store: LevelLog; opened: OpenedWal } {
     shared.throwIfFailed();
@@ -249,8 +256,8 @@ export class LevelWalManager implements WalManager {
       keys,
       view,
       reader,
-      testimony,
-      witness: this.#teller(groupId),
+      logDigest,
+      syncRecord: this.#syncRecordWriter(groupId),
       onClosed: () => this.#logs.delete(groupId),
     });
     const wal = new QueuedWal({
@@ -275,10 +282,10 @@ export class LevelWalManager implements WalManager {
     return { wal, store, opened };
   }
 
-  #teller(groupId: bigint): WitnessTeller | undefined {
+  #syncRecordWriter(groupId: bigint): SyncRecordWriter | undefined {
     const { clock } = this.#kind;
-    if (this.#witness === undefined || clock === undefined) return undefined;
-    return new WitnessTeller(this.#witness, clock, groupId);
+    if (this.#syncRecords === undefined || clock === undefined) return undefined;
+    return new SyncRecordWriter(this.#syncRecords, clock, groupId);
   }
 
   async #close(): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * The storing half of one log: a group of saves is one atomic batch, synced when it must be
- * durable. What a save may contain was decided before (`QueuedWal`); what a batch contains is
- * decided in `batches.ts`; how it looks in the database in `keys.ts` and `values.ts`.
+ * The store of one log. Saves that the log commits together become one atomic batch, synced if any
+ * of them must be durable. `QueuedWal` decides which saves are valid, `batches.ts` what a batch
+ * contains, `keys.ts` and `values.ts` how its records look.
  */
 import type { PurgeReport, WalStats } from '@babuza/wal-core';
 import type { EntryView, LogStore, SavePlan, TermIndex } from '@babuza/wal-core/backend';
@@ -11,10 +11,10 @@ import { bytesOnly, type LevelStoreKind } from './database.ts';
 import type { GroupKeys } from './keys.ts';
 import { writeFailure } from './level-errors.ts';
 import type { KeySpan, SharedDatabase } from './shared-database.ts';
-import type { Testimony } from './testimony.ts';
-import type { WitnessTeller } from './witness.ts';
+import type { LogDigest } from './log-digest.ts';
+import type { SyncRecordWriter } from './sync-record.ts';
 
-/** Entries that are deleted at a time; saves go in between. */
+/** How many entries one deletion covers. Saves run between two deletions. */
 const clearPageEntries = 1000;
 
 type LowerBound = { readonly gte: Uint8Array } | { readonly gt: Uint8Array };
@@ -26,19 +26,22 @@ export interface LevelLogParts {
   readonly keys: GroupKeys;
   readonly view: EntryView<TermIndex>;
   readonly reader: LevelEntryReader;
-  readonly testimony: Testimony;
-  readonly witness: WitnessTeller | undefined;
-  /** Called once, when everything is given back. */
+  readonly logDigest: LogDigest;
+  readonly syncRecord: SyncRecordWriter | undefined;
+  /** Called once, when the log has released everything that it held. */
   readonly onClosed: () => void;
 }
 
 export class LevelLog implements LogStore {
   readonly #parts: LevelLogParts;
-  #testimony: Testimony;
-  /** Entries up to here are deleted. An entry may be left over below the start, never above it. */
+  #logDigest: LogDigest;
+  /**
+   * Entries up to this index are deleted. Some may be left below the start of the log, never above
+   * it.
+   */
   #clearedTo = 0;
   #clearing: Promise<void> = Promise.resolve();
-  /** Something was written that is not durable yet: a commit index. */
+  /** Whether a commit index was written that is not durable yet. */
   #unsynced = false;
   #noFsync = false;
   #syncs = 0;
@@ -46,8 +49,8 @@ export class LevelLog implements LogStore {
 
   constructor(parts: LevelLogParts) {
     this.#parts = parts;
-    this.#testimony = parts.testimony;
-    this.#tellWitness();
+    this.#logDigest = parts.logDigest;
+    this.#noteDurable();
   }
 
   get stats(): Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'> {
@@ -57,22 +60,25 @@ export class LevelLog implements LogStore {
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
     const changes = plans.some((plan) => this.#changes(plan));
     if (!changes && !(durable && this.#unsynced)) return undefined;
-    const batch = new GroupBatch(this.#parts.keys, this.#parts.view.state, this.#testimony);
+    const batch = new GroupBatch(this.#parts.keys, this.#parts.view.state, this.#logDigest);
     for (const plan of plans) batch.add(plan);
     return this.#write(batch.finish(), durable && !this.#noFsync);
   }
 
-  /** The plans of a group become visible in one go: nobody reads between two of them. */
+  /** The plans of a batch become visible together: no read can run between two of them. */
   publish(plan: SavePlan): void {
     const { view, reader } = this.#parts;
     view.publish(plan, (entries) => {
       for (const { index, term } of entries) view.state.index.append(index, term);
     });
-    // After a failed write nothing is published, and the reader stays where it is.
+    // After a failed write nothing is published, and the reader stays pinned.
     reader.unpin();
   }
 
-  /** The start of the log is durable already: what is deleted here, or left over, nobody reads. */
+  /**
+   * Deletes the purged entries. The new start of the log is durable already, so nobody reads them,
+   * and a failure leaves them for later.
+   */
   async releasePurged(): Promise<Omit<PurgeReport, 'toIndex' | 'firstIndex'>> {
     const { kind, view, shared, keys } = this.#parts;
     const to = view.state.baseIndex;
@@ -89,9 +95,9 @@ export class LevelLog implements LogStore {
   }
 
   /**
-   * Deletes entries that are left over below the start of the log. Nobody waits for it but `close`,
-   * and if it fails they go with the next purge or opening: an opening must not need space to
-   * write.
+   * Deletes entries below the start of the log that an earlier purge or reset left. Only `close`
+   * waits for it. If it fails the next purge or opening deletes them: opening a log must not depend
+   * on free space.
    */
   clearLeftovers(): void {
     void this.#clearTo(this.#parts.view.state.baseIndex).catch(() => undefined);
@@ -105,14 +111,14 @@ export class LevelLog implements LogStore {
     try {
       await this.#clearing;
       if (clean) await this.#makeAllDurable();
-      await this.#parts.witness?.close();
+      await this.#parts.syncRecord?.close();
     } finally {
       this.#parts.reader.unpin();
       this.#parts.onClosed();
     }
   }
 
-  /** What `close` promises, also of a log whose syncs were turned off. */
+  /** Makes everything durable, even in a log whose syncs were turned off. */
   async #makeAllDurable(): Promise<void> {
     const { kind, shared, directory, keys, view } = this.#parts;
     if (!this.#unsynced) return;
@@ -123,8 +129,8 @@ export class LevelLog implements LogStore {
         throw writeFailure(error, directory);
       }
     }
-    // A database may tell of a flush that failed with the next write only, so there is one.
-    await this.#write(new GroupBatch(keys, view.state, this.#testimony).finish(), true);
+    // A database may report a failed flush only with its next write, so this writes once more.
+    await this.#write(new GroupBatch(keys, view.state, this.#logDigest).finish(), true);
   }
 
   #changes({ marker, truncateFrom, entries, hardState, purgeTo }: SavePlan): boolean {
@@ -144,31 +150,35 @@ export class LevelLog implements LogStore {
     const sync = wantsSync && kind.syncs;
     try {
       if (batch.replaces) reader.pin();
-      // Durable after it, where `sync` is set: the batch and all before it. A crash just before
-      // leaves all or nothing of it; without `sync` it may be lost, but never without those behind
-      // it.
+      // After this write with `sync` the batch and all before it are durable. A crash during it
+      // leaves all of the batch or nothing. A batch without `sync` may be lost, but never without
+      // those behind it.
       await shared.write(batch, sync);
     } catch (error) {
       throw writeFailure(error, directory);
     }
-    this.#testimony = batch.testimony;
+    this.#logDigest = batch.logDigest;
     this.#bytesWritten += batch.bytes;
     this.#unsynced = kind.syncs && !sync;
     if (sync) {
       this.#syncs += 1;
-      this.#tellWitness();
+      this.#noteDurable();
     }
-    // What a reset left below the start; the view does not show the reset yet.
+    // Deletes the entries that a reset left below the start. The view does not show the reset yet,
+    // so the index comes from the batch.
     if (batch.resetTo !== undefined) void this.#clearTo(batch.resetTo).catch(() => undefined);
   }
 
-  /** Only called where the newest batch, and so all before it, is durable. */
-  #tellWitness(): void {
-    const { batch } = this.#testimony;
-    if (batch !== undefined) this.#parts.witness?.note(batch);
+  /**
+   * Notes the newest batch for the sync record. Only called when this batch, and so every batch
+   * before it, is durable.
+   */
+  #noteDurable(): void {
+    const { batch } = this.#logDigest;
+    if (batch !== undefined) this.#parts.syncRecord?.note(batch);
   }
 
-  /** One deletion after the other. */
+  /** Runs one deletion after the other. */
   #clearTo(index: number): Promise<void> {
     const clearing = this.#clearing.then(() => this.#clear(index));
     this.#clearing = clearing.catch(() => undefined);
@@ -176,7 +186,8 @@ export class LevelLog implements LogStore {
   }
 
   /**
-   * Page by page. A page that cannot be read is left; one that cannot be written ends the writing.
+   * Deletes entries page by page. If a page cannot be read it stays until later; if a deletion
+   * fails the log takes no more writes.
    */
   async #clear(to: number): Promise<void> {
     if (to <= this.#clearedTo) return;
@@ -190,7 +201,7 @@ export class LevelLog implements LogStore {
     this.#clearedTo = to;
   }
 
-  /** Of the next keys that are there. */
+  /** The span of the next keys in the range, or `undefined` if there are none. */
   async #spanOf(range: LowerBound & { readonly lt: Uint8Array }): Promise<KeySpan | undefined> {
     const options = { ...bytesOnly, ...range, limit: clearPageEntries };
     const found = await this.#parts.shared.database.keys(options).all();

@@ -1,9 +1,9 @@
 /**
- * Numbers in keys and values: big-endian everywhere, in keys because a database orders them by
- * their bytes, in values to be the same.
+ * Integers in keys and values. They are big-endian: a database orders keys by their bytes, and
+ * values follow the same rule.
  */
 
-/** Terms and indexes: integers up to 2^53 − 1 take 8 bytes. */
+/** The size of a term or an index. Both are at most 2^53 − 1. */
 export const integerBytes = 8;
 
 const lowRange = 2 ** 32;
@@ -19,8 +19,8 @@ export function writeInteger(target: DataView, offset: number, value: number): v
 }
 
 /**
- * Reads what `writeInteger` wrote; anything above 2^53 − 1 is no safe integer, for the caller to
- * refuse.
+ * Reads what `writeInteger` wrote. A value above 2^53 − 1 returns an unsafe integer, which the
+ * caller must refuse.
  */
 export function readInteger(source: DataView, offset: number): number {
   return source.getUint32(offset) * lowRange + source.getUint32(offset + 4);

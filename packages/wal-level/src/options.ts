@@ -1,12 +1,19 @@
-/** What a user can choose, with defaults and ranges; checked once, here. */
+/**
+ * The options of a log in an ordered key-value store, with their defaults and ranges. They are
+ * checked once, here.
+ */
 import { defaultCacheLimits, InvalidArgumentError, type CacheLimits } from '@babuza/wal-core';
 
 export interface LevelWalOptions {
-  /** Bounds of the cache of recent entries. Default 1,024 entries and 1 MiB. */
+  /**
+   * Bounds of the cache of recent entries. Default 1,024 entries and 1 MiB; 0 to 2^24 entries and 0
+   * to 2^32 bytes.
+   */
   readonly cache?: CacheLimits | undefined;
   /**
-   * Reads and verifies every entry when a log is opened, instead of the keys and the records that
-   * describe the log. Every entry is verified anyway whenever it is read. Default false.
+   * Whether opening a log reads and verifies every entry. By default opening reads the keys of the
+   * entries and the records that describe the log, and an entry is verified whenever it is read.
+   * Default false.
    */
   readonly verifyOnOpen?: boolean | undefined;
 }
@@ -17,8 +24,8 @@ export interface CheckedLevelOptions {
 }
 
 /**
- * Fills in the defaults. Throws `WAL_INVALID` naming the option, what was given and what is
- * allowed.
+ * Fills in the defaults. Throws `WAL_INVALID`, which names the option, the value, and the values
+ * that are allowed.
  */
 export function checkedLevelOptions(options: LevelWalOptions = {}): CheckedLevelOptions {
   const { cache = defaultCacheLimits, verifyOnOpen = false } = options;

@@ -1,15 +1,15 @@
 /**
- * The database that all logs of a manager write to, with one batch under way at a time. What waits
- * meanwhile, of whatever log, is the next batch, so that logs share syncs.
+ * The database that all logs of a manager write to. One batch is under way at a time. Batches of
+ * all logs that arrive meanwhile are written together next, so that logs share syncs.
  *
- * Invariant: nothing is written after a write that failed. LevelDB goes on with its own log where a
- * write stopped half-way, and cannot read again what comes behind that: it would be acknowledged
- * and lost. So a failure of one log's write, or of a deletion, ends the writing of all of them.
- * With one batch at a time nothing can be behind a failure unnoticed.
+ * Invariant: nothing is written after a failed write. LevelDB continues its own log where a write
+ * stopped half-way, and after a restart it cannot read what follows: those batches would be
+ * acknowledged and lost. So a failed write or deletion of one log ends the writing of all logs.
+ * Because only one batch is under way, none can follow a failure unnoticed.
  *
- * Nor is anything believed that is read after it, but by logs that know what of it is durable: the
- * database may show batches that are not. It has to be closed and opened again, which recovers it
- * from the disk; `DatabaseHolder` does that.
+ * After a failure only the open logs may read, because they know what is durable: the database may
+ * show batches that are not. `DatabaseHolder` closes it and opens it again, which recovers it from
+ * disk.
  */
 import { isRefusal, type WalError } from '@babuza/wal-core';
 import type { LogLock } from '@babuza/wal-core/backend';
@@ -21,23 +21,20 @@ import {
 } from './database.ts';
 import { writeFailure } from './level-errors.ts';
 
-/** What one log wants to be written as a whole. */
+/** The operations that one log writes atomically. */
 export interface LogBatch {
   readonly operations: readonly LevelOperation[];
-  /** Of keys and values. */
+  /** The sum of the sizes of keys and values. */
   readonly bytes: number;
 }
 
-/** Keys that are there: `first` and `last` are of it. */
+/** A range of existing keys, both ends included. */
 export interface KeySpan {
   readonly first: Uint8Array;
   readonly last: Uint8Array;
 }
 
-/**
- * Bytes after which a batch takes in no further log: what waits is then written one after the
- * other.
- */
+/** A shared batch takes in no further log beyond this size. The rest is written after it. */
 const sharedBytesMax = 4 * 1024 * 1024;
 
 interface Waiting {
@@ -51,9 +48,9 @@ export interface SharedDatabaseParts {
   readonly kind: LevelStoreKind;
   readonly database: LevelDatabase;
   readonly directory: string;
-  /** Absent: nobody else can reach the database. */
+  /** The lock of the directory. Absent if no other process can reach the database. */
   readonly lock?: LogLock | undefined;
-  /** Called once, at the write that fails, before anybody can act on it. */
+  /** Called once, at the write that fails, before any caller sees the failure. */
   readonly onFailure: (error: WalError) => void;
 }
 
@@ -63,7 +60,7 @@ export class SharedDatabase {
   #waiting: Waiting[] = [];
   #busy = false;
   #failure: WalError | undefined;
-  /** Resolves when the work that was begun in `use` has ended; it never rejects. */
+  /** Resolves when all work that began in `use` has ended. It never rejects. */
   #usesEnd: Promise<void> = Promise.resolve();
 
   constructor(parts: SharedDatabaseParts) {
@@ -75,34 +72,37 @@ export class SharedDatabase {
     return this.#parts.lock;
   }
 
-  /** Why nothing is written any more. */
+  /** The error after which nothing is written any more. */
   get failure(): WalError | undefined {
     return this.#failure;
   }
 
-  /** Throws why nothing that was read may be believed. */
+  /** Throws the failure, because nothing read from the database may be used after it. */
   throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** All or nothing of the batch. Durable after it, with `sync`. */
+  /** Writes the batch atomically. With `sync` it is durable when the promise resolves. */
   write(batch: LogBatch, sync: boolean): Promise<void> {
     return this.#submit(batch, sync);
   }
 
-  /** Deletes all keys of the span, not durably. */
+  /** Deletes all keys of the span without a sync. */
   clear(span: KeySpan): Promise<void> {
     return this.#submit(span, false);
   }
 
-  /** Ends the writing of all logs: the directory is another process's. What waits is rejected. */
+  /**
+   * Ends the writing of all logs and rejects what waits, for instance because another process took
+   * the lock of the directory.
+   */
   fail(error: WalError): void {
     this.#fail([], error);
   }
 
   /**
-   * Work of nobody who has a log open. The database stays open meanwhile, and if it fails
-   * meanwhile, what was found is not told.
+   * Runs work that belongs to no open log. The database stays open until the work ends. If it fails
+   * meanwhile the result is discarded and the failure is thrown.
    */
   async use<Result>(work: () => Promise<Result>): Promise<Result> {
     this.throwIfFailed();
@@ -117,7 +117,10 @@ export class SharedDatabase {
     return result;
   }
 
-  /** For when no log in it is open. May be called again if it fails. */
+  /**
+   * Closes the database. The caller makes sure that no log in it is open, and may call again after
+   * a failure.
+   */
   async close(): Promise<void> {
     await this.#usesEnd;
     const { kind } = this.#parts;
@@ -148,7 +151,7 @@ export class SharedDatabase {
   }
 
   /**
-   * How many of those that wait are written together: batches up to the next deletion, or a
+   * The number of waiting writes that go together: batches up to the next deletion, or one
    * deletion.
    */
   #nextCount(): number {
@@ -169,7 +172,7 @@ export class SharedDatabase {
     this.throwIfFailed();
     const operations: LevelOperation[][] = [];
     for (const { what } of group) {
-      // A deletion is always by itself.
+      // A deletion is never combined with other writes.
       if (isSpan(what))
         return this.database.clear({ gte: what.first, lte: what.last, ...bytesOnly });
       operations.push([...what.operations]);
@@ -177,7 +180,8 @@ export class SharedDatabase {
     const sync = group.some((waiting) => waiting.sync);
     const { kind } = this.#parts;
     if (kind.write !== undefined) return kind.write(this.database, operations.flat(), sync);
-    // Not a literal where it is used: `sync` is an option of databases that have it.
+    // The type of abstract-level's options lacks `sync`, which only some databases have; a separate
+    // constant passes the check of excess properties.
     const options = { ...bytesOnly, sync };
     return this.database.batch(operations.flat(), options);
   }
@@ -185,7 +189,7 @@ export class SharedDatabase {
   #fail(group: readonly Waiting[], cause: unknown): void {
     const error = writeFailure(cause, this.#parts.directory);
     for (const { reject } of group) reject(error);
-    // Then nothing was written, and what waits may be.
+    // Nothing was written then, so the waiting writes may go on.
     if (isRefusal(error)) return;
     if (this.#failure !== undefined) return;
     this.#failure = error;

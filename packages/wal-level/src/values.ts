@@ -1,17 +1,18 @@
 /**
  * The values of a log in an ordered store. Every value starts with a checksum (CRC-32) over its key
- * and over the rest of it, so a value under a wrong key, of a wrong group or with any changed bit
- * is noticed whenever it is read. The format is described in FORMAT.md.
+ * and the rest of the value. So every read notices a value under a wrong key, of a wrong group, or
+ * with a changed bit. FORMAT.md describes the format.
  *
  * ```
- *   header   | checksum 4 | magic 8 | version 4 | cluster 8 | node 8 | entryBytesMax 4 | has extra 1 | extra … |
- *            (version 3: … has extra 1 | length of identity 1 | identity … | extra … |)
- *   identity | checksum 4 | version 4 | bytes … |
- *   state    | checksum 4 | start index 8 | start term 8 | last index 8 | terms 4 | markers 4
- *                         | term 8 | vote 8 | commit 8 | batch 8 (from version 2 on) |
- *   marker   | checksum 4 | raftpb.SnapshotMetadata … |
- *   term run | checksum 4 | term 8 |
- *   entry    | checksum 4 | index 8 | term 8 | flags 1 | payload … |
+ *   header    | checksum 4 | magic 8 | version 4 | cluster 8 | node 8 | entryBytesMax 4
+ *                          | has extra 1 | extra … |
+ *   version 3 | the same up to "has extra", then length of identity 1 | identity … | extra … |
+ *   identity  | checksum 4 | version 4 | bytes … |
+ *   state     | checksum 4 | start index 8 | start term 8 | last index 8 | terms 4 | markers 4
+ *                          | term 8 | vote 8 | commit 8 | batch 8 (from version 2 on) |
+ *   marker    | checksum 4 | raftpb.SnapshotMetadata … |
+ *   term run  | checksum 4 | term 8 |
+ *   entry     | checksum 4 | index 8 | term 8 | flags 1 | payload … |
  * ```
  */
 import { crc32 } from 'node:zlib';
@@ -30,69 +31,72 @@ import { readInteger, viewOf, writeInteger } from './numbers.ts';
 const checksumBytes = 4;
 
 /**
- * What new logs are written in. Checksum, magic and version keep their place in all versions to
- * come.
+ * The version of new logs without an identity. Checksum, magic and version stay at the same offsets
+ * in all later versions.
  */
 export const formatVersion = 2;
-/** The same, and the header has an identity: no other log is written in this version. */
+/** The same as version 2 with an identity in the header. Only logs with an identity use it. */
 const versionWithIdentity = 3;
 /** The newest version that this release reads. */
 export const formatVersionMax: number = versionWithIdentity;
-/** The version of the identity record, which is not that of the log. */
+/** The version of the identity record. It is independent of the version of the log. */
 export const identityVersion = 1;
-/** Its batches have no numbers. Such a log is read, and written on, in its own version. */
+/**
+ * The first version, whose batches have no numbers. Such a log is read, and continued in its own
+ * version.
+ */
 const versionWithoutBatchNumbers = 1;
 
 /** `babuzalv` */
 const magic: bigint = 0x6261_6275_7a61_6c76n;
 const headerBytes = checksumBytes + 33;
-/** Behind the checksum: the version. */
+/** The version, which follows the checksum. */
 const identityHeadBytes = 4;
 const stateBytes = checksumBytes + 56;
 const batchNumberBytes = 8;
 const termRunBytes = checksumBytes + 8;
 
-/** What an entry takes in its value besides its payload. */
+/** The size of the value of an entry without its payload. */
 export const entryOverheadBytes: number = checksumBytes + 17;
 const entryTypeMask = 0b11;
-/** Set where the entry has data; absent and empty data stay different. */
+/** Set if the entry has data, which distinguishes absent from empty data. */
 export const entryHasData = 0b100;
 
-/** A value that is not what its key says. For the caller to name the place. */
+/** A value that does not fit its key. The caller adds the key and the log to the message. */
 export class DamagedValueError extends Error {
   override readonly name = 'DamagedValueError';
 }
 
-/** A header that its checksum calls whole, of another format or version. */
+/** A header with a valid checksum and another magic number or an unknown version. */
 export class ForeignHeaderError extends Error {
   override readonly name = 'ForeignHeaderError';
-  /** Absent where it is no header of ours at all. */
+  /** The version of the header. Absent if the magic number is another one. */
   readonly version: number | undefined;
   constructor(version?: number) {
-    super('not a header that this release reads');
+    super('this release cannot read the header');
     this.version = version;
   }
 }
 
-/** What the state record says. */
+/** The content of the state record. */
 export interface StateRecord {
-  /** The log starts behind this index, which has this term. */
+  /** The log starts behind this index. `startTerm` is the term there. */
   readonly startIndex: number;
   readonly startTerm: number;
   readonly lastIndex: number;
-  /** Digest of the term runs; see `testimony.ts`. */
+  /** The digest of the term runs, see `log-digest.ts`. */
   readonly termsDigest: number;
-  /** Digest of the markers. */
+  /** The digest of the markers. */
   readonly markersDigest: number;
   readonly hardState: HardState;
-  /** Which batch of the log it came with, from 1 on; absent in version 1. */
+  /** The number of the batch that wrote this record, from 1 on. Absent in version 1. */
   readonly batch: number | undefined;
 }
 
-/** What the header says. */
+/** The content of the header. */
 export interface Header {
   readonly metadata: WalMetadata;
-  /** Whether the state records of the log have the number of their batch. */
+  /** Whether the state records of the log carry the number of their batch. */
   readonly numbersBatches: boolean;
 }
 
@@ -117,7 +121,7 @@ export function encodeHeader(key: Uint8Array, metadata: WalMetadata): Uint8Array
   return seal(key, value);
 }
 
-/** Throws `DamagedValueError`, or `ForeignHeaderError` for a whole one of another format. */
+/** Throws `DamagedValueError`, or `ForeignHeaderError` for a valid header of another format. */
 export function decodeHeader(key: Uint8Array, value: Uint8Array): Header {
   const view = unseal(key, value, 16 - checksumBytes);
   if (view.getBigUint64(4) !== magic) throw new ForeignHeaderError();
@@ -128,11 +132,12 @@ export function decodeHeader(key: Uint8Array, value: Uint8Array): Header {
   }
   const hasExtra = value[36];
   const hasIdentity = version === versionWithIdentity;
-  // Without the byte of its length the header of version 3 is too short, which shows below.
+  // A missing length of the identity counts as 0. The header is too short then, which the check
+  // below notices.
   const extraStart = headerBytes + (hasIdentity ? 1 + (value[headerBytes] ?? 0) : 0);
   const bytes = value.length - extraStart;
   if (bytes < 0 || (hasExtra !== 1 && (hasExtra !== 0 || bytes > 0))) {
-    throw new DamagedValueError('the header contradicts itself');
+    throw new DamagedValueError('the lengths in the header do not fit its size');
   }
   const metadata = {
     clusterId: view.getBigUint64(16),
@@ -153,7 +158,7 @@ export function encodeIdentity(key: Uint8Array, bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * The bytes mean nothing where the version is not `identityVersion`. Throws `DamagedValueError`.
+ * The bytes are meaningful only if the version is `identityVersion`. Throws `DamagedValueError`.
  */
 export function decodeIdentity(
   key: Uint8Array,
@@ -186,7 +191,9 @@ export function decodeState(key: Uint8Array, value: Uint8Array): StateRecord {
   const view = unseal(key, value, bodyBytes, bodyBytes + batchNumberBytes);
   const numbered = value.length === stateBytes + batchNumberBytes;
   if (!numbered && value.length !== stateBytes) {
-    throw new DamagedValueError(`the value has ${value.length} bytes, which cannot be`);
+    throw new DamagedValueError(
+      `the value has ${value.length} bytes, expected ${stateBytes} or ${stateBytes + batchNumberBytes}`,
+    );
   }
   return {
     startIndex: safeInteger(view, 4),
@@ -231,7 +238,7 @@ export function decodeTermRun(key: Uint8Array, value: Uint8Array): number {
   return safeInteger(view, 4);
 }
 
-/** The payload is a view into `value`, never a `Buffer`. Throws `DamagedValueError`. */
+/** The payload is a `Uint8Array` that shares the memory of `value`. Throws `DamagedValueError`. */
 export function decodeEntryValue(key: Uint8Array, value: Uint8Array): Entry {
   const view = unseal(key, value, entryOverheadBytes - checksumBytes);
   const index = safeInteger(view, 4);
@@ -248,12 +255,12 @@ export function decodeEntryValue(key: Uint8Array, value: Uint8Array): Entry {
   return { index, term, type, data };
 }
 
-/** The checksum that a sealed value carries. */
+/** The checksum in a complete value. */
 export function checksumOf(value: Uint8Array): number {
   return viewOf(value).getUint32(0);
 }
 
-/** Fills in the checksum. */
+/** Writes the checksum into the value. */
 function seal(key: Uint8Array, value: Uint8Array): Uint8Array {
   viewOf(value).setUint32(0, checksumFor(key, value));
   return value;
@@ -266,15 +273,21 @@ function unseal(
   bodyBytesMax = Infinity,
 ): DataView {
   const bodyBytes = value.length - checksumBytes;
-  // A length is judged before the checksum: too short a value may not even have one.
+  // The length is checked before the checksum, because a value may be too short to hold a checksum.
   if (bodyBytes < bodyBytesMin || bodyBytes > bodyBytesMax) {
-    throw new DamagedValueError(`the value has ${value.length} bytes, which cannot be`);
+    const range =
+      bodyBytesMax === Infinity
+        ? `at least ${checksumBytes + bodyBytesMin}`
+        : `${checksumBytes + bodyBytesMin} to ${checksumBytes + bodyBytesMax}`;
+    throw new DamagedValueError(`the value has ${value.length} bytes, expected ${range}`);
   }
   const view = viewOf(value);
   const expected = checksumFor(key, value);
   const got = view.getUint32(0);
   if (got !== expected) {
-    throw new DamagedValueError(`the checksum is ${hex(got)}, of the bytes it is ${hex(expected)}`);
+    throw new DamagedValueError(
+      `the value carries checksum ${hex(got)}, but its bytes have ${hex(expected)}`,
+    );
   }
   return view;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LevelWalOptions } from '../src/index.ts';
 import { describeConformance } from '@babuza/wal-core/conformance';
-import { capabilities, HostilePlace } from './hostile-level.ts';
+import { capabilities, HostileStore } from './hostile-store.ts';
 
 function conformance(name: string, options: LevelWalOptions): void {
   describeConformance(
@@ -12,13 +12,13 @@ function conformance(name: string, options: LevelWalOptions): void {
       cacheLimits: options.cache,
       failsOnDemand: true,
       create() {
-        const place = new HostilePlace();
+        const store = new HostileStore();
         return {
-          open: async () => place.manager(options),
+          open: async () => store.manager(options),
           failNextWrite(kind) {
-            place.hostility.nextFailure = kind === 'broken' ? 'broken-before' : kind;
+            store.hostility.nextFailure = kind === 'broken' ? 'broken-before' : kind;
           },
-          destroy: () => place.database.close(),
+          destroy: () => store.database.close(),
         };
       },
     },

@@ -1,13 +1,13 @@
 /**
- * Logs whose checksums and digests are all right, and which cannot be all the same: an older
- * version of a value under its own key, or what a faulty writer could have left. Each is reported
+ * Logs that no correct writer can have left, although all of their checksums and digests fit: an
+ * older version of a value under its own key, or what a faulty writer leaves. Opening reports each
  * with its verdict.
  */
 import { describe, expect, it } from 'vitest';
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import { encodeEntries } from '../src/entry-encoding.ts';
 import { GroupKeys } from '../src/keys.ts';
-import { markersDigestOf, withTermRun, type TermRun } from '../src/testimony.ts';
+import { markersDigestOf, withTermRun, type TermRun } from '../src/log-digest.ts';
 import {
   checksumOf,
   encodeHeader,
@@ -16,19 +16,19 @@ import {
   encodeTermRun,
 } from '../src/values.ts';
 import type { LevelOperation, LevelWalOptions } from '../src/index.ts';
-import { hex, placeWith, resealed } from './hostile-level.ts';
+import { hex, storeWith, resealed } from './hostile-store.ts';
 import { contentOf, entries, entry, marker } from './samples.ts';
 
-/** What a log is made from; the digests always fit. */
+/** The content of a log for these tests. The digests always fit it. */
 interface Crafted {
   readonly start: TermRun;
   readonly lastIndex: number;
   readonly hardState: HardState;
   readonly runs: readonly TermRun[];
-  /** By the index of their key. */
+  /** By the index in the key. */
   readonly markers: readonly (readonly [number, SnapshotMetadata])[];
   readonly entries: readonly Entry[];
-  /** Every header here is of a version that numbers the batches. */
+  /** Every header here has a version with batch numbers. */
   readonly batch: number | undefined;
 }
 
@@ -90,7 +90,7 @@ async function verdict(
   content: ReadonlyMap<string, Uint8Array>,
   options?: LevelWalOptions,
 ): Promise<unknown> {
-  const manager = (await placeWith(content)).manager(options);
+  const manager = (await storeWith(content)).manager(options);
   try {
     return contentOf(await manager.replayWal()).split('\n', 1)[0];
   } catch (error) {
@@ -136,7 +136,7 @@ const contradictions: [string, Partial<Crafted>, string][] = [
 ];
 
 describe('a log that contradicts itself', () => {
-  it('made like this it is right when it does not', async () => {
+  it('opens without contradictions when it is built in this way', async () => {
     expect(await verdict(craft(good))).toBe('3 to 6 behind term 1');
     expect(await verdict(craft(good), { verifyOnOpen: true })).toBe('3 to 6 behind term 1');
   });
@@ -147,7 +147,7 @@ describe('a log that contradicts itself', () => {
     });
   }
 
-  it('an older version of an entry, whole in itself, is not believed', async () => {
+  it('is refused for an older version of an entry with a valid checksum', async () => {
     const content = craft({
       ...good,
       entries: [entry(3, 1), entry(4, 1), ...good.entries.slice(2)],
@@ -156,7 +156,7 @@ describe('a log that contradicts itself', () => {
     expect(await verdict(content, { verifyOnOpen: true })).toBe('damaged-record');
   });
 
-  it('a value with the index of another entry is not believed', async () => {
+  it('is refused for a value with the index of another entry', async () => {
     const content = craft(good);
     const key = keys.entry(5);
     const value = new Uint8Array(content.get(hex(key)) ?? []);
@@ -165,7 +165,7 @@ describe('a log that contradicts itself', () => {
     expect(await verdict(content)).toBe('damaged-entry');
   });
 
-  it('flags that no entry has are not believed', async () => {
+  it('is refused for unknown flags of an entry', async () => {
     for (const flags of [0b011, 0b111, 0b1100, 0b1000_0000]) {
       const content = craft(good);
       const key = keys.entry(5);

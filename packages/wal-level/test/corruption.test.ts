@@ -1,27 +1,26 @@
 /**
- * Every key lost, every byte of every value and key changed, values cut, swapped and duplicated:
- * what is read is reported or the same as before, and never silently different.
+ * Every key is lost once, every byte of every value and key is changed, and values are cut, swapped
+ * and duplicated. A read then reports an error or returns the same content as before, never other
+ * content.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LevelWalOptions } from '../src/index.ts';
-import { HostilePlace, placeWith } from './hostile-level.ts';
+import { HostileStore, storeWith } from './hostile-store.ts';
 import { contentOf, entries, writeSample } from './samples.ts';
 
 type Content = ReadonlyMap<string, Uint8Array>;
 
 let whole: Content = new Map();
 let before = '';
-/**
- * The keys of group 1, the one that is looked at. Others must not be affected, and do not matter.
- */
+/** The keys of group 1, the group under test. The other groups must not be affected. */
 let keys: string[] = [];
 
 const groupId = 1n;
 const keysOfGroup = '0000000000000001';
 
 beforeAll(async () => {
-  const place = new HostilePlace();
-  const manager = place.manager();
+  const store = new HostileStore();
+  const manager = store.manager();
   const { wal } = await manager.createWal(
     { clusterId: 7n, nodeId: 8n, extra: Uint8Array.of(1, 2) },
     { groupId },
@@ -34,18 +33,20 @@ beforeAll(async () => {
   await wal.close();
   before = contentOf(await manager.replayWal({ groupId }));
   await manager.close();
-  whole = await place.dump();
-  await place.database.close();
+  whole = await store.dump();
+  await store.database.close();
   keys = [...whole.keys()].filter((key) => key.startsWith(keysOfGroup));
 });
 
-/** Opens what is stored: the code of the error at opening or reading, or the content. */
+/**
+ * Opens the stored content and returns the code of the error at opening or reading, or the content.
+ */
 async function outcome(
   content: Content,
   options?: LevelWalOptions,
 ): Promise<{ opened: boolean; code?: unknown; content?: string }> {
-  const place = await placeWith(content);
-  const manager = place.manager(options);
+  const store = await storeWith(content);
+  const manager = store.manager(options);
   let opened = false;
   try {
     expect(await manager.hasExistingWal({ groupId })).toBe(true);
@@ -71,7 +72,7 @@ function valueOf(key: string): Uint8Array {
   return new Uint8Array(whole.get(key) ?? []);
 }
 
-/** Corruption must be reported; when everything is verified on opening, then already there. */
+/** Damage must be reported, and with `verifyOnOpen` already at opening. */
 async function mustBeReported(content: Content, what: string): Promise<void> {
   expect((await outcome(content)).code, what).toBe('WAL_CORRUPT');
   const verified = await outcome(content, { verifyOnOpen: true });
@@ -79,7 +80,7 @@ async function mustBeReported(content: Content, what: string): Promise<void> {
 }
 
 describe('one change to what is stored', () => {
-  it('none: the log is the same', async () => {
+  it('without any change the log is the same', async () => {
     // Header and state, two markers, three changes of the term, ten entries.
     expect(keys.length).toBe(2 + 2 + 3 + 10);
     expect(await outcome(whole)).toEqual({ opened: true, content: before });
@@ -108,7 +109,7 @@ describe('one change to what is stored', () => {
     }
   });
 
-  it('a value is cut at any length, or has a byte more', async () => {
+  it('a value is cut at any length or has one byte more', async () => {
     for (const key of keys) {
       const value = valueOf(key);
       for (let length = 0; length < value.length; length += 1) {
@@ -151,8 +152,8 @@ function entryKey(index: number): string {
   return `${keysOfGroup}50${index.toString(16).padStart(16, '0')}`;
 }
 
-describe('what does not belong there', () => {
-  it('entries behind the last one, and keys that no log has', async () => {
+describe('an unexpected key', () => {
+  it('above the last entry or of an unknown kind is reported', async () => {
     const value = valueOf(entryKey(13));
     for (const key of [entryKey(14), entryKey(500), `${keysOfGroup}51`, `${keysOfGroup}ff00`]) {
       await mustBeReported(changed(key, value), `an extra ${key}`);
@@ -162,16 +163,16 @@ describe('what does not belong there', () => {
     }
   });
 
-  it('entries below the start are left over from a purge: not seen, and removed', async () => {
-    const place = await placeWith(changed(entryKey(2), Uint8Array.of(1, 2, 3)));
-    const manager = place.manager();
+  it('of an entry below the start is a leftover of a purge, which is never shown and is removed', async () => {
+    const store = await storeWith(changed(entryKey(2), Uint8Array.of(1, 2, 3)));
+    const manager = store.manager();
     expect(contentOf(await manager.replayWal({ groupId }))).toBe(before);
     await manager.close();
-    expect([...(await place.dump()).keys()]).toEqual([...whole.keys()]);
+    expect([...(await store.dump()).keys()]).toEqual([...whole.keys()]);
   });
 
-  it('damage of one group does not touch another', async () => {
-    const damaged = await placeWith(changed(entryKey(5), undefined));
+  it('of one group does not affect another group', async () => {
+    const damaged = await storeWith(changed(entryKey(5), undefined));
     const manager = damaged.manager();
     for (const neighbour of [0n, 2n]) {
       const { storage } = await manager.replayWal({ groupId: neighbour });
@@ -192,12 +193,12 @@ describe('what does not belong there', () => {
     await manager.close();
   });
 
-  it('a damaged log is not changed by trying to open it', async () => {
-    const place = await placeWith(changed(entryKey(5), undefined));
-    const manager = place.manager();
+  it('stays as it is when the log is refused', async () => {
+    const store = await storeWith(changed(entryKey(5), undefined));
+    const manager = store.manager();
     const replaying = manager.replayWal({ groupId, discardUncommitted: true });
     await expect(replaying).rejects.toMatchObject({ code: 'WAL_CORRUPT' });
     await manager.close();
-    expect(await place.dump()).toEqual(changed(entryKey(5), undefined));
+    expect(await store.dump()).toEqual(changed(entryKey(5), undefined));
   });
 });

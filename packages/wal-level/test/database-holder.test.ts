@@ -1,13 +1,13 @@
 /**
- * The one database of a manager and the lock of its directory: who is asked, when, and in which
- * order.
+ * The one database of a manager and the lock of its directory: which calls reach the store, and in
+ * which order.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LockLostError, type WalError } from '@babuza/wal-core';
 import { DatabaseHolder, type LogOwner } from '../src/database-holder.ts';
-import type { LevelDatabase, LevelStoreKind, PlaceLock } from '../src/index.ts';
+import type { LevelDatabase, LevelStoreKind, DatabaseLock } from '../src/index.ts';
 import type { SharedDatabase } from '../src/shared-database.ts';
-import { HostilePlace } from './hostile-level.ts';
+import { HostileStore } from './hostile-store.ts';
 
 const lost = new LockLostError('another process has the lock');
 const key = Uint8Array.of(1);
@@ -17,9 +17,9 @@ async function turns(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A place that tells what is asked of it, slowly, and fails on demand. */
-class ToldPlace extends HostilePlace implements LevelStoreKind {
-  readonly told: string[] = [];
+/** A store that records the calls that it gets, answers slowly, and fails on demand. */
+class ObservedStore extends HostileStore implements LevelStoreKind {
+  readonly calls: string[] = [];
   readonly fails = new Set<string>();
   isThere: boolean | undefined;
   onOpen: () => void = () => undefined;
@@ -37,7 +37,7 @@ class ToldPlace extends HostilePlace implements LevelStoreKind {
     return this.isThere ?? super.exists();
   }
 
-  async lock(): Promise<PlaceLock> {
+  async lock(): Promise<DatabaseLock> {
     await this.#step('lock');
     return {
       isFresh: () => true,
@@ -60,60 +60,60 @@ class ToldPlace extends HostilePlace implements LevelStoreKind {
     await database.close();
   }
 
-  /** It is told when it has ended. */
+  /** Records the call when it has ended. */
   async #step(name: string): Promise<void> {
     await turns();
-    this.told.push(name);
+    this.calls.push(name);
     if (this.fails.has(name)) throw new Error(`the test wants a failing ${name}`);
   }
 }
 
-let place = new ToldPlace();
-let owner: LogOwner & { groups: bigint[]; told: WalError[] };
+let store = new ObservedStore();
+let owner: LogOwner & { groups: bigint[]; poisonings: WalError[] };
 let holder: DatabaseHolder;
 
 beforeEach(() => {
-  place = new ToldPlace();
+  store = new ObservedStore();
   owner = {
     groups: [],
-    told: [],
+    poisonings: [],
     openGroups: () => owner.groups,
-    poisonAll: (error) => owner.told.push(error),
+    poisonAll: (error) => owner.poisonings.push(error),
   };
-  holder = new DatabaseHolder(place, '/level', owner);
+  holder = new DatabaseHolder(store, '/level', owner);
 });
 
-/** The database, open, to which a write failed. */
+/** An open database after a failed write. */
 async function failedDatabase(): Promise<SharedDatabase> {
   const shared = await holder.open();
-  place.hostility.nextFailure = 'broken-before';
+  store.hostility.nextFailure = 'broken-before';
   await expect(shared.write(batch, true)).rejects.toMatchObject({ code: 'WAL_POISONED' });
-  expect(owner.told).toEqual([shared.failure]);
-  place.told.length = 0;
+  expect(owner.poisonings).toEqual([shared.failure]);
+  store.calls.length = 0;
   return shared;
 }
 
 describe('a database that is open', () => {
-  it('is opened once, under the lock, and nothing more is asked about its directory', async () => {
+  it('is opened once, under the lock, and its directory is not checked again', async () => {
     await holder.checkDirectory();
     expect(await holder.exists()).toBe(false);
     expect(await holder.existing()).toBe(undefined);
     const [first, second] = await Promise.all([holder.open(), holder.open()]);
     expect(second).toBe(first);
-    expect(place.told.splice(0)).toEqual(['check', 'exists', 'exists', 'lock', 'open']);
-    place.isThere = false;
-    place.fails.add('check').add('exists');
+    expect(store.calls.splice(0)).toEqual(['check', 'exists', 'exists', 'lock', 'open']);
+    store.isThere = false;
+    store.fails.add('check').add('exists');
     await holder.checkDirectory();
     expect(await holder.exists()).toBe(true);
     expect(await holder.existing()).toBe(first);
     expect(await holder.open()).toBe(first);
-    expect(place.told).toEqual([]);
+    expect(store.calls).toEqual([]);
     await holder.close();
-    expect(place.told).toEqual(['close', 'release']);
+    expect(store.calls).toEqual(['close', 'release']);
   });
 
-  it('tells failures before it as those of a read', async () => {
-    place.fails.add('check').add('exists');
+  it('reports failures before the opening as failed reads', async () => {
+    store.fails.add('check').add('exists');
     for (const [call, name] of [
       [() => holder.checkDirectory(), 'check'],
       [() => holder.exists(), 'exists'],
@@ -128,8 +128,8 @@ describe('a database that is open', () => {
 });
 
 describe('a database that cannot be opened', () => {
-  it.each(['lock', 'open'])('is opened by the next call: after a failing %s', async (name) => {
-    place.fails.add(name);
+  it.each(['lock', 'open'])('is opened by the next call after a failing %s', async (name) => {
+    store.fails.add(name);
     const failure = {
       code: 'WAL_READ_FAILED',
       message: expect.stringContaining(`failing ${name}`),
@@ -137,24 +137,24 @@ describe('a database that cannot be opened', () => {
     const both = await Promise.allSettled([holder.open(), holder.open()]);
     for (const result of both)
       expect(result).toMatchObject({ status: 'rejected', reason: failure });
-    expect(place.told.splice(0)).toEqual(name === 'lock' ? ['lock'] : ['lock', 'open', 'release']);
-    place.fails.clear();
+    expect(store.calls.splice(0)).toEqual(name === 'lock' ? ['lock'] : ['lock', 'open', 'release']);
+    store.fails.clear();
     expect((await holder.open()).failure).toBe(undefined);
-    expect(place.told).toEqual(['lock', 'open']);
+    expect(store.calls).toEqual(['lock', 'open']);
     await holder.close();
   });
 
-  it('is told, and not that its lock could not be given back', async () => {
-    place.fails.add('open').add('release');
+  it('is the error that is reported, not that of the release of the lock', async () => {
+    store.fails.add('open').add('release');
     await expect(holder.open()).rejects.toThrow('failing open');
   });
 
-  it('because it lacks what a log needs is closed before the lock is given back', async () => {
-    place.database.supports = { ...place.database.supports, explicitSnapshots: false };
+  it('because it lacks a feature is closed before the lock is released', async () => {
+    store.database.supports = { ...store.database.supports, explicitSnapshots: false };
     await expect(holder.open()).rejects.toMatchObject({ code: 'WAL_INVALID' });
-    expect(place.told).toEqual(['lock', 'open', 'close', 'release']);
-    expect(place.database.status).toBe('closed');
-    place.fails.add('close');
+    expect(store.calls).toEqual(['lock', 'open', 'close', 'release']);
+    expect(store.database.status).toBe('closed');
+    store.fails.add('close');
     await expect(holder.open()).rejects.toThrow('failing close');
   });
 });
@@ -166,21 +166,21 @@ describe('a database that failed', () => {
     expect(shared).not.toBe(failed);
     expect(shared.lock).toBeDefined();
     expect(shared.lock).toBe(failed.lock);
-    expect(place.told).toEqual(['close', 'open']);
+    expect(store.calls).toEqual(['close', 'open']);
     await shared.write(batch, true);
     await holder.close();
-    expect(place.told.slice(2)).toEqual(['close', 'release']);
+    expect(store.calls.slice(2)).toEqual(['close', 'release']);
   });
 
-  it('is not made again by a call that makes nothing where its files are gone', async () => {
+  it('is not created again by a call that creates nothing, when its files are gone', async () => {
     await failedDatabase();
-    place.isThere = false;
+    store.isThere = false;
     expect(await holder.existing()).toBe(undefined);
-    expect(place.told).toEqual(['close', 'exists']);
+    expect(store.calls).toEqual(['close', 'exists']);
     await holder.close();
   });
 
-  it('is not left while a log in it is open', async () => {
+  it('is not closed while a log in it is open', async () => {
     const failed = await failedDatabase();
     owner.groups = [3n, 4n];
     for (const call of [() => holder.open(), () => holder.existing()]) {
@@ -190,41 +190,41 @@ describe('a database that failed', () => {
         cause: failed.failure,
       });
     }
-    expect(place.told).toEqual([]);
+    expect(store.calls).toEqual([]);
   });
 
-  it('is closed once for all who need the next one, and again where that failed', async () => {
+  it('is closed once for all callers that need the next one, and again after a failed close', async () => {
     await failedDatabase();
-    place.fails.add('close');
+    store.fails.add('close');
     const calls = await Promise.allSettled([holder.open(), holder.existing()]);
     for (const result of calls) {
       const reason = { code: 'WAL_READ_FAILED' };
       expect(result).toMatchObject({ status: 'rejected', reason });
     }
-    expect(place.told.splice(0)).toEqual(['close']);
-    place.fails.clear();
+    expect(store.calls.splice(0)).toEqual(['close']);
+    store.fails.clear();
     const [first, second] = await Promise.all([holder.open(), holder.existing()]);
     expect(second).toBe(first);
-    expect(place.told.filter((name) => name !== 'exists')).toEqual(['close', 'open']);
+    expect(store.calls.filter((name) => name !== 'exists')).toEqual(['close', 'open']);
   });
 });
 
 describe('closing', () => {
   it('of a holder that never opened a database does nothing', async () => {
     await holder.close();
-    expect(place.told).toEqual([]);
+    expect(store.calls).toEqual([]);
   });
 
-  it('that fails is told as a failed read, and the lock is given back', async () => {
+  it('that fails is reported as a failed read, and the lock is released', async () => {
     await holder.open();
-    place.fails.add('close');
+    store.fails.add('close');
     await expect(holder.close()).rejects.toMatchObject({ code: 'WAL_READ_FAILED' });
-    expect(place.told).toEqual(['lock', 'open', 'close', 'release']);
+    expect(store.calls).toEqual(['lock', 'open', 'close', 'release']);
   });
 
-  it('fails where the lock cannot be given back', async () => {
+  it('fails when the lock cannot be released', async () => {
     await holder.open();
-    place.fails.add('release');
+    store.fails.add('release');
     await expect(holder.close()).rejects.toThrow('failing release');
   });
 });
@@ -232,60 +232,60 @@ describe('closing', () => {
 describe('a lock that is lost', () => {
   it('ends the writing at once and for good', async () => {
     const shared = await holder.open();
-    place.lose(lost);
+    store.lose(lost);
     await turns();
-    expect([shared.failure, owner.told]).toEqual([lost, [lost]]);
+    expect([shared.failure, owner.poisonings]).toEqual([lost, [lost]]);
     await expect(shared.write(batch, true)).rejects.toBe(lost);
-    expect(place.hostility.batches.length).toBe(0);
+    expect(store.hostility.batches.length).toBe(0);
     await expect(holder.open()).rejects.toBe(lost);
   });
 
-  it('while a batch is written leaves the log with the loss, told once', async () => {
+  it('while a batch is written fails the log once, with the loss of the lock', async () => {
     const shared = await holder.open();
-    place.hostility.onWrite = async () => {
-      place.lose(lost);
+    store.hostility.onWrite = async () => {
+      store.lose(lost);
       await turns();
     };
-    place.hostility.nextFailure = 'broken-after';
+    store.hostility.nextFailure = 'broken-after';
     const calls = [shared.write(batch, true), shared.clear({ first: key, last: key })];
     const [writing, waiting] = await Promise.allSettled(calls);
     expect(writing).toMatchObject({ status: 'rejected', reason: { code: 'WAL_POISONED' } });
     expect(waiting).toMatchObject({ status: 'rejected', reason: lost });
-    expect([shared.failure, owner.told, place.hostility.clears]).toEqual([lost, [lost], 0]);
+    expect([shared.failure, owner.poisonings, store.hostility.clears]).toEqual([lost, [lost], 0]);
   });
 
   it('after a write failed leaves the first failure as it is', async () => {
     const shared = await failedDatabase();
     const { failure } = shared;
-    place.lose(lost);
+    store.lose(lost);
     await turns();
     expect(shared.failure).toBe(failure);
-    expect(owner.told).toEqual([failure]);
+    expect(owner.poisonings).toEqual([failure]);
     await expect(holder.open()).rejects.toBe(lost);
   });
 
   it('while no database is open ends the next opening', async () => {
     await failedDatabase();
     let losses = 0;
-    place.onExists = () => {
+    store.onExists = () => {
       losses += 1;
-      place.lose(lost);
+      store.lose(lost);
     };
     await expect(holder.existing()).rejects.toBe(lost);
-    expect([losses, place.told]).toEqual([1, ['close', 'exists']]);
+    expect([losses, store.calls]).toEqual([1, ['close', 'exists']]);
   });
 
-  it('while the database is opened ends the writing, also where the opening fails', async () => {
-    place.onOpen = () => place.lose(lost);
+  it('while the database is opened ends the writing, even if the opening fails', async () => {
+    store.onOpen = () => store.lose(lost);
     const shared = await holder.open();
     await turns();
     expect(shared.failure).toBe(lost);
-    place = new ToldPlace();
-    holder = new DatabaseHolder(place, '/level', owner);
-    place.onOpen = () => place.lose(lost);
-    place.fails.add('open');
+    store = new ObservedStore();
+    holder = new DatabaseHolder(store, '/level', owner);
+    store.onOpen = () => store.lose(lost);
+    store.fails.add('open');
     await expect(holder.open()).rejects.toThrow('failing open');
-    // An error that nobody handles would end the process now.
+    // An unhandled rejection would end the process here.
     await turns();
     await expect(holder.open()).rejects.toBe(lost);
   });

@@ -1,4 +1,4 @@
-/** What the reader of entries promises to the storage, and what it asks of its database. */
+/** The reader of entries: what it promises to the storage, and how it uses the database. */
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
 import { entryEncodedSize } from '@babuza/raftpb';
@@ -11,13 +11,13 @@ import type { LevelOperation } from '../src/database.ts';
 import { entry } from './samples.ts';
 
 const keys = new GroupKeys(3n);
-/** Their encodings differ in size, so that a sum tells which of them are in it. */
+/** The encoded sizes differ, so that a sum tells which entries are in it. */
 const written = [entry(1, 1, 10), entry(2, 1, 20), entry(3, 2, 40), entry(4, 2, 80)];
 const sizes = written.map((each) => entryEncodedSize(each));
 const sizeOf = (count: number): number =>
   sizes.slice(0, count).reduce((sum, size) => sum + size, 0);
 
-/** A database with the entries, which counts snapshots that are open. */
+/** A database with the entries that counts its open snapshots. */
 class CountingLevel extends MemoryLevel<Uint8Array, Uint8Array> {
   snapshotsOpen = 0;
   closingFails = false;
@@ -53,7 +53,7 @@ async function filled() {
 }
 
 describe('a read of entries', () => {
-  it('returns those that fit together, and at least one', async () => {
+  it('returns as many as fit the size, and at least one', async () => {
     const { reader, indexesOf } = await filled();
     expect(reader.read(1, 5, Infinity)).toEqual(written);
     expect(indexesOf(2, 4, Infinity)).toEqual([2, 3]);
@@ -66,7 +66,7 @@ describe('a read of entries', () => {
       expect(indexesOf(1, 5, bytesMax)).toEqual([1]);
   });
 
-  it('that is full does not look at the entry behind it, which may be damaged', async () => {
+  it('that is full does not read the next entry, which may be damaged', async () => {
     const { database, reader, indexesOf } = await filled();
     await database.del(keys.entry(3), bytesOnly);
     expect(indexesOf(1, 5, sizeOf(2))).toEqual([1, 2]);
@@ -82,7 +82,7 @@ describe('a read of entries', () => {
     );
   });
 
-  it('tells a damaged entry with its cause', async () => {
+  it('reports a damaged entry with its cause', async () => {
     const { database, reader } = await filled();
     await database.put(keys.entry(2), new Uint8Array(60), bytesOnly);
     const damaged = { code: 'WAL_CORRUPT', verdict: 'damaged-entry', firstIndex: 2, lastIndex: 2 };
@@ -91,14 +91,14 @@ describe('a read of entries', () => {
     );
   });
 
-  it('tells an entry of another term than the log has there as damage', async () => {
+  it('reports an entry of another term than the log has there as damage', async () => {
     const { index, reader } = await filled();
     index.truncateFrom(4);
     index.append(4, 3);
-    expect(() => reader.read(4, 5, Infinity)).toThrow('of term 2, the log has term 3 there');
+    expect(() => reader.read(4, 5, Infinity)).toThrow('of term 2, expected entry 4 of term 3');
   });
 
-  it('does not tell an error of the program as damage of the log', async () => {
+  it('does not report an error of the program as damage of the log', async () => {
     const { index, reader } = await filled();
     const broken = new TypeError('the test wants an error of the program');
     Object.defineProperty(index, 'term', {
@@ -111,12 +111,12 @@ describe('a read of entries', () => {
 });
 
 describe('a reader that is pinned', () => {
-  it('sees the database as it was, and as it is when it is unpinned', async () => {
+  it('sees the database as it was, and its current content after unpin', async () => {
     const { database, reader, indexesOf } = await filled();
     reader.pin();
     await database.del(keys.entry(2), bytesOnly);
     expect(indexesOf(2, 3, Infinity)).toEqual([2]);
-    // Pinned again, it sees the database as it is at this moment.
+    // Pinned again, the reader sees the content of this moment.
     reader.pin();
     expect(() => reader.read(2, 3, Infinity)).toThrow('the entry is missing');
     const operations: LevelOperation[] = [];
@@ -127,7 +127,7 @@ describe('a reader that is pinned', () => {
     expect(indexesOf(2, 3, Infinity)).toEqual([2]);
   });
 
-  it('gives each snapshot of the database back, whether or not it closes without an error', async () => {
+  it('closes each snapshot of the database, even if closing fails', async () => {
     const { database, reader, indexesOf } = await filled();
     reader.unpin();
     for (const closingFails of [false, true]) {
@@ -138,7 +138,7 @@ describe('a reader that is pinned', () => {
       reader.unpin();
       reader.unpin();
       expect(database.snapshotsOpen).toBe(0);
-      // An error that nobody handles would end the process now.
+      // An unhandled rejection would end the process here.
       await new Promise((resolve) => setImmediate(resolve));
       expect(indexesOf(1, 5, Infinity)).toEqual([1, 2, 3, 4]);
     }

@@ -1,4 +1,6 @@
-/** Failures of the database by code, a log that ends, and places that are not ours. */
+/**
+ * Failures of the database by code, logs that end after a failure, and databases of other programs.
+ */
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
 import {
@@ -10,12 +12,12 @@ import {
 import { GroupKeys } from '../src/keys.ts';
 import { readFailure, writeFailure } from '../src/level-errors.ts';
 import { encodeHeader } from '../src/values.ts';
-import { capabilities, HostilePlace, resealed } from './hostile-level.ts';
+import { capabilities, HostileStore, resealed } from './hostile-store.ts';
 import { contentOf, entries, reopenedContent } from './samples.ts';
 
 const identity = { clusterId: 1n, nodeId: 1n };
 
-/** An error as abstract-level throws it: wrapped, with codes. */
+/** An error with a chain of codes, as abstract-level throws it. */
 function levelError(...codes: string[]): Error | undefined {
   const [code, ...rest] = codes;
   if (code === undefined) return undefined;
@@ -29,7 +31,7 @@ function openingWith(open: () => Promise<LevelDatabase>): LevelWalManager {
 }
 
 describe('an error of the database', () => {
-  it('is told by its code, wherever in the causes', () => {
+  it('is told by its code, at any depth of the causes', () => {
     for (const [codes, expected] of [
       [['LEVEL_LOCKED'], 'WAL_LOCKED'],
       [['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_LOCKED'], 'WAL_LOCKED'],
@@ -65,11 +67,11 @@ describe('an error of the database', () => {
   });
 
   it('while reading an entry is that of the read', async () => {
-    const place = new HostilePlace();
-    const manager = place.manager({ cache: { entriesMax: 0, bytesMax: 0 } });
+    const store = new HostileStore();
+    const manager = store.manager({ cache: { entriesMax: 0, bytesMax: 0 } });
     const { wal, storage } = await manager.createWal(identity);
     await wal.save({ entries: entries(1, 3, 1) });
-    Object.defineProperty(place.database, 'getSync', {
+    Object.defineProperty(store.database, 'getSync', {
       value() {
         throw levelError('LEVEL_IO_ERROR');
       },
@@ -82,30 +84,30 @@ describe('an error of the database', () => {
 });
 
 describe('a write that fails', () => {
-  it('ends the log, whether or not it reached the database; what was durable is read', async () => {
+  it('ends the log, whether or not it reached the database; what was durable is readable', async () => {
     for (const failure of ['broken-before', 'broken-after'] as const) {
-      const place = new HostilePlace();
-      const manager = place.manager({ cache: { entriesMax: 0, bytesMax: 0 } });
+      const store = new HostileStore();
+      const manager = store.manager({ cache: { entriesMax: 0, bytesMax: 0 } });
       const opened = await manager.createWal(identity);
       await opened.wal.save({ entries: entries(1, 6, 1) });
       const before = contentOf(opened);
-      place.hostility.nextFailure = failure;
+      store.hostility.nextFailure = failure;
       const saving = opened.wal.save({ entries: entries(3, 4, 2) });
       await expect(saving).rejects.toMatchObject({ code: 'WAL_POISONED' });
       expect(contentOf(opened), failure).toBe(before);
       await expect(opened.wal.save({})).rejects.toMatchObject({ code: 'WAL_POISONED' });
       await manager.close();
-      // Whole or absent, never in between.
-      const after = await reopenedContent(place);
+      // The batch is present as a whole or absent.
+      const after = await reopenedContent(store);
       expect(after === before).toBe(failure === 'broken-before');
       expect(after.startsWith(failure === 'broken-before' ? '1 to 6 ' : '1 to 4 ')).toBe(true);
     }
   });
 
   it('while creating leaves nothing open', async () => {
-    const place = new HostilePlace();
-    const manager = place.manager();
-    place.hostility.nextFailure = 'broken-before';
+    const store = new HostileStore();
+    const manager = store.manager();
+    store.hostility.nextFailure = 'broken-before';
     const creating = manager.createWal(identity);
     await expect(creating).rejects.toMatchObject({ code: 'WAL_POISONED' });
     expect(await manager.hasExistingWal()).toBe(false);
@@ -114,12 +116,12 @@ describe('a write that fails', () => {
   });
 
   it('while discarding leaves nothing open', async () => {
-    const place = new HostilePlace();
-    const manager = place.manager();
+    const store = new HostileStore();
+    const manager = store.manager();
     const { wal } = await manager.createWal(identity);
     await wal.save({ entries: entries(1, 6, 1) });
     await wal.close();
-    place.hostility.nextFailure = 'broken-before';
+    store.hostility.nextFailure = 'broken-before';
     const replaying = manager.replayWal({ discardUncommitted: true });
     await expect(replaying).rejects.toMatchObject({ code: 'WAL_POISONED' });
     expect((await manager.replayWal()).storage.lastIndex()).toBe(6);
@@ -127,23 +129,23 @@ describe('a write that fails', () => {
   });
 });
 
-describe('a database that is not ours', () => {
+describe('a database of another program', () => {
   it('gets no log', async () => {
     for (const key of ['a', 'zebra', '~~~~~~~~~~~~~~~~~~~']) {
-      const place = new HostilePlace();
-      await place.open();
-      await place.database.put(new TextEncoder().encode(key), Uint8Array.of(1), bytesOnly);
-      await place.database.close();
-      const manager = place.manager();
+      const store = new HostileStore();
+      await store.open();
+      await store.database.put(new TextEncoder().encode(key), Uint8Array.of(1), bytesOnly);
+      await store.database.close();
+      const manager = store.manager();
       const creating = manager.createWal(identity, { groupId: 5n });
       await expect(creating, key).rejects.toMatchObject({ code: 'WAL_FOREIGN', file: '/level' });
       await manager.close();
     }
   });
 
-  it('of a later release is named as such, of no release as foreign', async () => {
+  it('is told apart from a database of a later release', async () => {
     const keys = new GroupKeys(0n);
-    // With an identity the header is of the newest version.
+    // A header with an identity has the newest version.
     const newest = Uint8Array.of(1);
     const metadata = { clusterId: 1n, nodeId: 1n, entryBytesMax: 4096, identity: newest };
     for (const [offset, code] of [
@@ -152,11 +154,11 @@ describe('a database that is not ours', () => {
     ] as const) {
       const value = encodeHeader(keys.header, metadata);
       value[offset] = (value[offset] ?? 0) + 1;
-      const place = new HostilePlace();
-      await place.open();
-      await place.database.put(keys.header, resealed(keys.header, value), bytesOnly);
-      await place.database.close();
-      const manager = place.manager();
+      const store = new HostileStore();
+      await store.open();
+      await store.database.put(keys.header, resealed(keys.header, value), bytesOnly);
+      await store.database.close();
+      const manager = store.manager();
       await expect(manager.replayWal()).rejects.toMatchObject({ code });
       expect(await manager.hasExistingWal()).toBe(true);
       await expect(manager.createWal(identity)).rejects.toMatchObject({ code: 'WAL_EXISTS' });
@@ -164,7 +166,7 @@ describe('a database that is not ours', () => {
     }
   });
 
-  it('must have what the log needs', async () => {
+  it('without a required feature is refused', async () => {
     const level = new MemoryLevel<Uint8Array, Uint8Array>({ ...bytesOnly, storeEncoding: 'view' });
     level.supports = { ...level.supports, explicitSnapshots: false };
     const manager = openingWith(async () => level);
@@ -176,16 +178,16 @@ describe('a database that is not ours', () => {
 
 describe('options', () => {
   it('outside their range are named', () => {
-    const place = new HostilePlace();
+    const store = new HostileStore();
     for (const [name, options] of [
       ['cache.entriesMax', { cache: { entriesMax: -1, bytesMax: 0 } }],
       ['cache.entriesMax', { cache: { entriesMax: 1.5, bytesMax: 0 } }],
       ['cache.bytesMax', { cache: { entriesMax: 1, bytesMax: 2 ** 33 } }],
     ] as const) {
-      expect(() => place.manager(options)).toThrow(name);
+      expect(() => store.manager(options)).toThrow(name);
     }
     const wrong = Object.assign({}, { verifyOnOpen: 'yes' });
-    expect(() => Reflect.construct(LevelWalManager, [place, '/level', wrong])).toThrow(
+    expect(() => Reflect.construct(LevelWalManager, [store, '/level', wrong])).toThrow(
       'verifyOnOpen must be true or false',
     );
   });
@@ -193,14 +195,14 @@ describe('options', () => {
 
 describe('closing', () => {
   it('waits for calls under way', async () => {
-    const place = new HostilePlace();
-    const manager = place.manager();
+    const store = new HostileStore();
+    const manager = store.manager();
     const creating = manager.createWal(identity);
     const closing = manager.close();
     const { wal } = await creating;
     await closing;
     await expect(wal.save({})).rejects.toMatchObject({ code: 'WAL_CLOSED' });
-    expect(place.database.status).toBe('closed');
-    expect(await reopenedContent(place)).toContain('1 to 0');
+    expect(store.database.status).toBe('closed');
+    expect(await reopenedContent(store)).toContain('1 to 0');
   });
 });

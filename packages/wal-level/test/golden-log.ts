@@ -1,13 +1,16 @@
-/** The log whose bytes are golden. What it writes never changes: a new format gets a new file. */
-import type { HostilePlace } from './hostile-level.ts';
+/**
+ * Writes the log of the golden files. This code never changes what it writes: a new format version
+ * gets a new file.
+ */
+import type { HostileStore } from './hostile-store.ts';
 import { writeSample } from './samples.ts';
 
 /**
- * One group with an identity and extra bytes, one with an empty identity; both have an identity
- * record.
+ * Writes a group with an identity and extra bytes and a group with an empty identity. Both get an
+ * identity record.
  */
-export async function writeGoldenIdentities(place: HostilePlace): Promise<void> {
-  const manager = place.manager();
+export async function writeGoldenIdentities(store: HostileStore): Promise<void> {
+  const manager = store.manager();
   const identity = Uint8Array.of(1, 2, 255);
   const extra = Uint8Array.of(9, 8);
   await manager.createWal({ clusterId: 0xc1n, nodeId: 1n, identity, extra });
@@ -18,9 +21,12 @@ export async function writeGoldenIdentities(place: HostilePlace): Promise<void> 
   await manager.close();
 }
 
-/** Three groups: one with something of everything, an empty one, one with the largest numbers. */
-export async function writeGoldenLog(place: HostilePlace): Promise<void> {
-  const manager = place.manager();
+/**
+ * Writes three groups: one with every kind of record, an empty one, and one with the largest
+ * numbers.
+ */
+export async function writeGoldenLog(store: HostileStore): Promise<void> {
+  const manager = store.manager();
   const first = await manager.createWal({ clusterId: 0xc1n, nodeId: 1n });
   await writeSample(first.wal);
   const extra = Uint8Array.of(0, 1, 255);

@@ -1,11 +1,11 @@
 /**
- * The bytes of the format. Golden files are only ever added to: what was written once stays
- * readable.
+ * The bytes of the format. Golden files are added and never changed: every release reads what an
+ * earlier one wrote.
  */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { writeGoldenIdentities, writeGoldenLog } from './golden-log.ts';
-import { bytes, hex, HostilePlace, placeWith } from './hostile-level.ts';
+import { bytes, hex, HostileStore, storeWith } from './hostile-store.ts';
 import { contentOf, entries, reopenedContent } from './samples.ts';
 
 /** Keys and values in hexadecimal, in the order of the database. */
@@ -16,28 +16,28 @@ async function golden(name: string): Promise<Map<string, string>> {
 
 describe('the newest format version', () => {
   it('writes exactly these keys and values', async () => {
-    const place = new HostilePlace();
-    await writeGoldenLog(place);
+    const store = new HostileStore();
+    await writeGoldenLog(store);
     const written = new Map(
-      [...(await place.dump())].map(([key, value]) => [key, hex(value)] as const),
+      [...(await store.dump())].map(([key, value]) => [key, hex(value)] as const),
     );
-    // With the order of the keys.
+    // The comparison of the texts includes the order of the keys.
     expect([...written]).toEqual([...(await golden('version-2.json'))]);
   });
 });
 
 describe('format version 3, which has an identity', () => {
   it('is written with exactly these keys and values', async () => {
-    const place = new HostilePlace();
-    await writeGoldenIdentities(place);
-    const written = [...(await place.dump())].map(([key, value]) => [key, hex(value)]);
+    const store = new HostileStore();
+    await writeGoldenIdentities(store);
+    const written = [...(await store.dump())].map(([key, value]) => [key, hex(value)]);
     expect(written).toEqual([...(await golden('version-3.json'))]);
   });
 
   it('is read', async () => {
     const stored = [...(await golden('version-3.json'))];
-    const place = await placeWith(new Map(stored.map(([key, value]) => [key, bytes(value)])));
-    const manager = place.manager({ verifyOnOpen: true });
+    const store = await storeWith(new Map(stored.map(([key, value]) => [key, bytes(value)])));
+    const manager = store.manager({ verifyOnOpen: true });
     const first = await manager.replayWal();
     expect(first.metadata.identity).toEqual(Uint8Array.of(1, 2, 255));
     expect(first.metadata.extra).toEqual(Uint8Array.of(9, 8));
@@ -51,14 +51,14 @@ describe('format version 3, which has an identity', () => {
 });
 
 describe.each([1, 2])('format version %i', (version) => {
-  async function storedPlace(): Promise<HostilePlace> {
+  async function storeWithLogs(): Promise<HostileStore> {
     const stored = [...(await golden(`version-${version}.json`))];
-    return placeWith(new Map(stored.map(([key, value]) => [key, bytes(value)])));
+    return storeWith(new Map(stored.map(([key, value]) => [key, bytes(value)])));
   }
 
   it('is read', async () => {
-    const place = await storedPlace();
-    const manager = place.manager({ verifyOnOpen: true });
+    const store = await storeWithLogs();
+    const manager = store.manager({ verifyOnOpen: true });
     const first = await manager.replayWal({ expect: { clusterId: 0xc1n, nodeId: 1n } });
     expect(first.metadata.identity).toBe(undefined);
     expect(await manager.readIdentity()).toBe(undefined);
@@ -100,19 +100,19 @@ describe.each([1, 2])('format version %i', (version) => {
     await manager.close();
   });
 
-  it('is written on in its own version', async () => {
-    const place = await storedPlace();
-    const manager = place.manager();
+  it('is continued in its own version', async () => {
+    const store = await storeWithLogs();
+    const manager = store.manager();
     const { wal } = await manager.replayWal();
     await manager.writeIdentity(Uint8Array.of(1));
     await wal.save({ entries: entries(14, 15, 6), hardState: { term: 6, vote: 3n, commit: 14 } });
     await manager.close();
-    const header = (await place.dump()).get('000000000000000010');
+    const header = (await store.dump()).get('000000000000000010');
     expect(header?.[15]).toBe(version);
-    const state = (await place.dump()).get('000000000000000020');
+    const state = (await store.dump()).get('000000000000000020');
     expect(state?.length).toBe(version === 1 ? 60 : 68);
-    await place.database.close();
-    expect(await reopenedContent(place)).toContain(
+    await store.database.close();
+    expect(await reopenedContent(store)).toContain(
       '4 to 15 behind term 1\nterm 6 vote 3 commit 14',
     );
   });

@@ -1,9 +1,9 @@
-/** What a batch of a group says of itself, and what it does not believe. */
+/** The batch of a group: its size, its operations, and the plans that it refuses. */
 import { describe, expect, it } from 'vitest';
 import { emptyPlan, LogState, TermIndex, type SavePlan } from '@babuza/wal-core/backend';
 import { GroupBatch, stateRecordOf, type FinishedBatch } from '../src/batches.ts';
 import { KeyKind, GroupKeys, parseKey } from '../src/keys.ts';
-import { emptyTestimony, termsDigestOf } from '../src/testimony.ts';
+import { emptyLogDigest, termsDigestOf } from '../src/log-digest.ts';
 import { decodeState } from '../src/values.ts';
 import { entries, entry, marker } from './samples.ts';
 
@@ -17,8 +17,8 @@ function sixEntries(): LogState<TermIndex> {
 }
 
 function batchOf(state: LogState<TermIndex>, ...plans: Partial<SavePlan>[]): FinishedBatch {
-  const testimony = { ...emptyTestimony, termsDigest: termsDigestOf(state.index) };
-  const batch = new GroupBatch(keys, state, testimony);
+  const logDigest = { ...emptyLogDigest, termsDigest: termsDigestOf(state.index) };
+  const batch = new GroupBatch(keys, state, logDigest);
   for (const plan of plans) batch.add({ ...emptyPlan, ...plan });
   return batch.finish();
 }
@@ -82,21 +82,21 @@ describe('a batch', () => {
     expect(saysOf({ marker: marker(4, 3), resets: true })).toEqual([true, 4]);
   });
 
-  it.each([false, true])('does not believe a plan that is wrong about its marker: %s', (resets) => {
+  it.each([false, true])('refuses a plan that is wrong about its marker: %s', (resets) => {
     const matching = marker(2, 1);
     const other = marker(4, 3);
     const plan = { marker: resets ? matching : other, resets };
     expect(() => batchOf(sixEntries(), plan)).toThrow(
-      'a plan says what its marker does to the log',
+      'a plan says whether its marker resets the log',
     );
   });
 
-  it('ends with a state record of the log as it is then, and leaves the log before as it was', () => {
+  it('ends with a state record of the resulting log, and does not change the log before it', () => {
     const state = sixEntries();
-    const before = stateRecordOf(state, emptyTestimony);
+    const before = stateRecordOf(state, emptyLogDigest);
     const hardState = { term: 2, vote: 9n, commit: 3 };
     const plan = { truncateFrom: 4, entries: entries(4, 5, 2), hardState };
-    const { operations, testimony } = batchOf(state, plan);
+    const { operations, logDigest } = batchOf(state, plan);
     const last = operations.at(-1);
     if (last?.type !== 'put') throw new Error('the state record is put');
     expect(last.key).toEqual(keys.state);
@@ -109,9 +109,9 @@ describe('a batch', () => {
       lastIndex: 5,
       termsDigest: termsDigestOf(after.index),
       hardState,
-      batch: emptyTestimony.batch + 1,
+      batch: emptyLogDigest.batch + 1,
     });
-    expect(testimony.batch).toBe(emptyTestimony.batch + 1);
-    expect(stateRecordOf(state, emptyTestimony)).toEqual(before);
+    expect(logDigest.batch).toBe(emptyLogDigest.batch + 1);
+    expect(stateRecordOf(state, emptyLogDigest)).toEqual(before);
   });
 });

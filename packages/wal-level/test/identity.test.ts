@@ -3,23 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { bytesOnly } from '../src/database.ts';
 import { GroupKeys } from '../src/keys.ts';
 import { encodeHeader, encodeIdentity } from '../src/values.ts';
-import { HostilePlace, placeWith, resealed } from './hostile-level.ts';
+import { HostileStore, storeWith, resealed } from './hostile-store.ts';
 
 const metadata = { clusterId: 1n, nodeId: 1n };
 const key = '000000000000000018';
 
-/** What a database holds after a record of 40 bytes was written. */
+/** The content of a database after an identity record of 40 bytes was written. */
 async function storedWithRecord(): Promise<Map<string, Uint8Array>> {
-  const place = new HostilePlace();
-  const manager = place.manager();
+  const store = new HostileStore();
+  const manager = store.manager();
   await manager.createWal(metadata);
   await manager.writeIdentity(Uint8Array.from({ length: 40 }, (_, at) => at));
   await manager.close();
-  return place.dump();
+  return store.dump();
 }
 
 describe('the identity record', () => {
-  it('is refused when any bit of it is wrong or any byte is missing; the log opens', async () => {
+  it('is refused when a bit is wrong or a byte is missing, and the log opens', async () => {
     const stored = await storedWithRecord();
     const value = stored.get(key) ?? new Uint8Array(0);
     expect(value.length).toBe(48);
@@ -30,8 +30,8 @@ describe('the identity record', () => {
       damaged.push(flipped, value.slice(0, byte));
     }
     for (const each of damaged) {
-      const place = await placeWith(new Map([...stored, [key, each]]));
-      const manager = place.manager();
+      const store = await storeWith(new Map([...stored, [key, each]]));
+      const manager = store.manager();
       const { wal } = await manager.replayWal();
       await expect(manager.readIdentity()).rejects.toMatchObject({
         code: 'WAL_CORRUPT',
@@ -48,7 +48,7 @@ describe('the identity record', () => {
   it('of another group under its key is refused', async () => {
     const stored = await storedWithRecord();
     const other = encodeIdentity(new GroupKeys(1n).identity, Uint8Array.of(1));
-    const manager = (await placeWith(new Map([...stored, [key, other]]))).manager();
+    const manager = (await storeWith(new Map([...stored, [key, other]]))).manager();
     await expect(manager.readIdentity()).rejects.toMatchObject({ code: 'WAL_CORRUPT' });
     await manager.close();
   });
@@ -58,19 +58,19 @@ describe('the identity record', () => {
     const { identity } = new GroupKeys(0n);
     const value = encodeIdentity(identity, Uint8Array.of(1));
     value[7] = 2;
-    const place = await placeWith(new Map([...stored, [key, resealed(identity, value)]]));
-    const manager = place.manager();
+    const store = await storeWith(new Map([...stored, [key, resealed(identity, value)]]));
+    const manager = store.manager();
     await expect(manager.readIdentity()).rejects.toMatchObject({ code: 'WAL_VERSION' });
     await manager.close();
   });
 
   it('is not read before it is durable', async () => {
-    const place = new HostilePlace();
-    const manager = place.manager();
+    const store = new HostileStore();
+    const manager = store.manager();
     await manager.createWal(metadata);
     await manager.writeIdentity(Uint8Array.of(1));
     let isDurable = false;
-    place.hostility.onWrite = async () => {
+    store.hostility.onWrite = async () => {
       await new Promise<void>((resolve) => {
         setImmediate(resolve);
       });
@@ -84,22 +84,22 @@ describe('the identity record', () => {
   });
 
   it('is written with a sync, in one batch', async () => {
-    const place = new HostilePlace();
-    const manager = place.manager();
+    const store = new HostileStore();
+    const manager = store.manager();
     await manager.createWal(metadata);
-    const before = place.hostility.batches.length;
+    const before = store.hostility.batches.length;
     await manager.writeIdentity(Uint8Array.of(1));
-    const batches = place.hostility.batches.slice(before);
+    const batches = store.hostility.batches.slice(before);
     expect(batches.map(({ operations, sync }) => [operations.length, sync])).toEqual([[1, true]]);
     await manager.close();
   });
 
-  it('waits for the space that a full disk has not, and the log goes on', async () => {
-    const place = new HostilePlace();
-    const manager = place.manager();
+  it('cannot be written to a full disk, and the log goes on', async () => {
+    const store = new HostileStore();
+    const manager = store.manager();
     const { wal } = await manager.createWal(metadata);
     await manager.writeIdentity(Uint8Array.of(1));
-    place.hostility.nextFailure = 'no-space';
+    store.hostility.nextFailure = 'no-space';
     await expect(manager.writeIdentity(Uint8Array.of(2))).rejects.toMatchObject({
       code: 'WAL_NO_SPACE',
     });
@@ -113,12 +113,12 @@ describe('the identity record', () => {
   it.each(['broken-before', 'broken-after'] as const)(
     'ends the writing of all logs when its write fails: %s',
     async (failure) => {
-      const place = new HostilePlace();
-      const manager = place.manager();
+      const store = new HostileStore();
+      const manager = store.manager();
       const { wal } = await manager.createWal(metadata);
       const { wal: other } = await manager.createWal(metadata, { groupId: 1n });
       await manager.writeIdentity(Uint8Array.of(1));
-      place.hostility.nextFailure = failure;
+      store.hostility.nextFailure = failure;
       const poisoned = { code: 'WAL_POISONED' };
       await expect(manager.writeIdentity(Uint8Array.of(2))).rejects.toMatchObject(poisoned);
       await expect(wal.save({ entries: [{ index: 1, term: 1, type: 0 }] })).rejects.toMatchObject(
@@ -126,10 +126,10 @@ describe('the identity record', () => {
       );
       await expect(other.sync()).rejects.toMatchObject(poisoned);
       await expect(manager.writeIdentity(Uint8Array.of(3))).rejects.toMatchObject(poisoned);
-      // Nothing is believed before the database was closed and recovered from the disk.
+      // Nothing is reported before the database was closed, opened and so recovered.
       await expect(manager.readIdentity()).rejects.toMatchObject(poisoned);
       await manager.close();
-      const again = place.manager();
+      const again = store.manager();
       await again.replayWal();
       expect([[1], [2]]).toContainEqual([...((await again.readIdentity()) ?? [])]);
       await again.writeIdentity(Uint8Array.of(4));
@@ -138,9 +138,9 @@ describe('the identity record', () => {
     },
   );
 
-  it('whose log is gone from the database keeps a new log from beginning', async () => {
+  it('without its log keeps a new log from being created', async () => {
     const stored = await storedWithRecord();
-    const manager = (await placeWith(new Map([...stored].filter(([at]) => at === key)))).manager();
+    const manager = (await storeWith(new Map([...stored].filter(([at]) => at === key)))).manager();
     await expect(manager.createWal(metadata)).rejects.toMatchObject({ code: 'WAL_EXISTS' });
     await expect(manager.replayWal()).rejects.toMatchObject({ code: 'WAL_CORRUPT' });
     await manager.close();
@@ -148,16 +148,16 @@ describe('the identity record', () => {
 });
 
 describe('a header with an identity', () => {
-  it('is damaged where it is too short for the identity that it names', async () => {
+  it('is damaged if it is too short for its identity', async () => {
     const { header } = new GroupKeys(0n);
     const identity = new Uint8Array(100).fill(3);
     const value = encodeHeader(header, { ...metadata, entryBytesMax: 4096, identity });
     for (const length of [37, 38, 100, value.length - 1]) {
-      const place = new HostilePlace();
-      await place.open();
-      await place.database.put(header, resealed(header, value.slice(0, length)), bytesOnly);
-      await place.database.close();
-      const manager = place.manager();
+      const store = new HostileStore();
+      await store.open();
+      await store.database.put(header, resealed(header, value.slice(0, length)), bytesOnly);
+      await store.database.close();
+      const manager = store.manager();
       await expect(manager.replayWal(), `${length} bytes`).rejects.toMatchObject({
         code: 'WAL_CORRUPT',
       });

@@ -1,12 +1,12 @@
-/** The order of the keys is the order of the log, and every key says what it is. */
+/** The order of the keys, and parsing them. */
 import { describe, expect, it } from 'vitest';
 import { GroupKeys, KeyKind, parseKey, type KeyRange } from '../src/keys.ts';
-import { bytes, hex } from './hostile-level.ts';
+import { bytes, hex } from './hostile-store.ts';
 
 const groups = [0n, 1n, 255n, 256n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 2n, 2n ** 64n - 1n];
 const indexes = [0, 1, 2, 255, 256, 65_535, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 53 - 1];
 
-/** All kinds of keys of these groups and indexes, in the order that they must have. */
+/** All kinds of keys of these groups and indexes in the required order. */
 function allKeys(): Uint8Array[] {
   return groups.flatMap((groupId) => {
     const keys = new GroupKeys(groupId);
@@ -41,7 +41,7 @@ describe('keys', () => {
     expect(hex(keys.entry(2 ** 53 - 1))).toBe('010203040506070850001fffffffffffff');
   });
 
-  it('are taken apart again', () => {
+  it('are parsed', () => {
     const keys = new GroupKeys(9n);
     expect(parseKey(keys.header)).toEqual({ kind: KeyKind.Header, index: 0 });
     expect(parseKey(keys.state)).toEqual({ kind: KeyKind.State, index: 0 });
@@ -52,7 +52,7 @@ describe('keys', () => {
     }
   });
 
-  it('that are none of ours are not believed', () => {
+  it('of another form are not parsed', () => {
     for (const foreign of [
       '',
       '00',
@@ -70,7 +70,7 @@ describe('keys', () => {
     }
   });
 
-  it('ranges hold exactly the keys that they say', () => {
+  it('form ranges that contain exactly the keys that they name', () => {
     for (const groupId of groups) {
       const keys = new GroupKeys(groupId);
       const prefix = hex(keys.header).slice(0, 16);

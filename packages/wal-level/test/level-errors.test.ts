@@ -1,4 +1,4 @@
-/** What LevelDB's failures mean to a log. */
+/** How failures of LevelDB become errors of a log. */
 import { describe, expect, it } from 'vitest';
 import { readFailure, writeFailure } from '../src/level-errors.ts';
 
@@ -9,10 +9,10 @@ describe('a write of LevelDB that fails', () => {
   it.each([
     ['000012.log: Too many open files', 'WAL_TRY_AGAIN'],
     ['000012.log: Too many open files in system', 'WAL_TRY_AGAIN'],
-    // A compaction has failed, and LevelDB writes no more.
+    // A compaction failed, after which LevelDB refuses every write.
     ['000012.ldb: Too many open files', 'WAL_POISONED'],
     ['MANIFEST-000012: Too many open files', 'WAL_POISONED'],
-    // Something of the batch may have been written.
+    // A part of the batch may have been written.
     ['000012.log: No space left on device', 'WAL_POISONED'],
     ['000012.log: Cannot allocate memory', 'WAL_POISONED'],
     ['000012.log: Input/output error', 'WAL_POISONED'],

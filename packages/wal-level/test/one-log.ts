@@ -1,11 +1,11 @@
-/** One log in a place of its own, whose cache holds nothing. */
+/** One log in a store of its own, whose cache holds nothing. */
 import type { LevelStoreKind, LevelWalManager, Reclaimed } from '../src/index.ts';
 import type { OpenedWal } from '@babuza/wal-core';
 import type { KeyRange } from '../src/keys.ts';
-import { HostilePlace } from './hostile-level.ts';
+import { HostileStore } from './hostile-store.ts';
 
-/** A place whose optional methods a test can give. */
-export class PlaceWith extends HostilePlace implements LevelStoreKind {
+/** A store whose optional methods a test provides. */
+export class StoreWith extends HostileStore implements LevelStoreKind {
   reclaim?: (database: unknown, range: KeyRange) => Promise<Reclaimed>;
   onFlush: () => Promise<void> = async () => undefined;
 
@@ -16,11 +16,11 @@ export class PlaceWith extends HostilePlace implements LevelStoreKind {
 }
 
 export interface OneLog extends OpenedWal {
-  readonly place: PlaceWith;
+  readonly store: StoreWith;
   readonly manager: LevelWalManager;
 }
 
-export async function oneLog(place: PlaceWith = new PlaceWith()): Promise<OneLog> {
-  const manager = place.manager({ cache: { entriesMax: 0, bytesMax: 0 } });
-  return { place, manager, ...(await manager.createWal({ clusterId: 1n, nodeId: 1n })) };
+export async function oneLog(store: StoreWith = new StoreWith()): Promise<OneLog> {
+  const manager = store.manager({ cache: { entriesMax: 0, bytesMax: 0 } });
+  return { store, manager, ...(await manager.createWal({ clusterId: 1n, nodeId: 1n })) };
 }

@@ -1,17 +1,17 @@
-/** What a node might save next: entries, other entries, votes, commit indexes, purges, a sync. */
+/** Random saves of a node: entries, conflicts, votes, commit indexes, purges, syncs. */
 import type { OpenedWal } from '@babuza/wal-core';
 import type { LedgerBatch } from '@babuza/wal-core/conformance';
 import { entries } from './samples.ts';
 
 export class RandomBatches {
   readonly #random: (below: number) => number;
-  /** Of the log when all that was asked for is saved. */
+  /** The state of the log when all pending saves are done. */
   #start: number;
   #last: number;
   #commit: number;
   #term: number;
 
-  /** Goes on from the log as it was opened. */
+  /** Starts from the log as it was opened. */
   constructor({ storage, hardState }: OpenedWal, random: (below: number) => number) {
     this.#random = random;
     this.#start = storage.firstIndex() - 1;
@@ -39,7 +39,7 @@ export class RandomBatches {
       this.#start += 1 + this.#random(this.#commit - this.#start);
       return { purgeTo: this.#start };
     }
-    // A commit index is not durable by itself.
+    // A commit index alone is not durable.
     if (step === 6) return { sync: true };
     return this.#append(this.#last + 1);
   }

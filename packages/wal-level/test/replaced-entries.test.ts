@@ -1,13 +1,13 @@
 /**
- * Saves that replace entries: what readers see of them, and the snapshots of the database for that.
+ * Saves that replace entries: what readers see, and the snapshots of the database that this needs.
  */
 import { describe, expect, it } from 'vitest';
-import type { HostilePlace } from './hostile-level.ts';
+import type { HostileStore } from './hostile-store.ts';
 import { oneLog } from './one-log.ts';
 import { entries, marker, reopenedContent } from './samples.ts';
 
 describe('a log whose entries are replaced', () => {
-  it('shows the new ones as soon as the save resolved, and what is saved behind them', async () => {
+  it('shows the new ones, and those after them, as soon as the save resolves', async () => {
     const { wal, storage, manager } = await oneLog();
     await wal.save({ entries: entries(1, 6, 1) });
     const shown = (): number[] =>
@@ -16,7 +16,7 @@ describe('a log whose entries are replaced', () => {
     expect(shown()).toEqual([1, 1, 2, 2]);
     await wal.save({ entries: entries(5, 5, 2) });
     expect(shown()).toEqual([1, 1, 2, 2, 2]);
-    // Several saves that are one batch.
+    // These saves share one batch.
     await Promise.all([
       wal.save({ entries: entries(6, 6, 3) }),
       wal.save({ entries: entries(2, 3, 4) }),
@@ -29,11 +29,11 @@ describe('a log whose entries are replaced', () => {
   });
 
   it('shows the old ones until the save is durable', async () => {
-    const { place, wal, storage, manager } = await oneLog();
+    const { store, wal, storage, manager } = await oneLog();
     await wal.save({ entries: entries(1, 6, 1) });
     const before = storage.entries(1, 7, Infinity);
     const during: unknown[] = [];
-    place.hostility.onWrite = async () => {
+    store.hostility.onWrite = async () => {
       during.push(storage.entries(1, 7, Infinity));
     };
     await wal.save({ entries: entries(3, 4, 2) });
@@ -42,8 +42,8 @@ describe('a log whose entries are replaced', () => {
   });
 });
 
-/** How many snapshots of the database were taken, and how many of them are open. */
-function snapshotsOf({ database }: HostilePlace): { taken: number; open: number } {
+/** The number of snapshots of the database that were taken, and that are open. */
+function snapshotsOf({ database }: HostileStore): { taken: number; open: number } {
   const seen = { taken: 0, open: 0 };
   const take = database.snapshot.bind(database);
   const value = () => {
@@ -62,9 +62,9 @@ function snapshotsOf({ database }: HostilePlace): { taken: number; open: number 
 }
 
 describe('a snapshot of the database', () => {
-  it('is taken for a save that replaces entries only, and given back when the save resolved', async () => {
-    const { place, wal, manager } = await oneLog();
-    const snapshots = snapshotsOf(place);
+  it('is taken only for a save that replaces entries, and closed when the save resolves', async () => {
+    const { store, wal, manager } = await oneLog();
+    const snapshots = snapshotsOf(store);
     await wal.save({ entries: entries(1, 6, 1), hardState: { term: 1, vote: 0n, commit: 2 } });
     await wal.saveSnapshot(marker(2, 1));
     await wal.purge(1);
@@ -76,12 +76,12 @@ describe('a snapshot of the database', () => {
     await manager.close();
   });
 
-  it('is kept for the readers after a save that failed, until the log is closed', async () => {
-    const { place, wal, storage, manager } = await oneLog();
-    const snapshots = snapshotsOf(place);
+  it('is kept for readers after a failed save until the log is closed', async () => {
+    const { store, wal, storage, manager } = await oneLog();
+    const snapshots = snapshotsOf(store);
     await wal.save({ entries: entries(1, 6, 1) });
     const before = storage.entries(1, 7, Infinity);
-    place.hostility.nextFailure = 'broken-after';
+    store.hostility.nextFailure = 'broken-after';
     await expect(wal.save({ entries: entries(3, 4, 2) })).rejects.toThrow('could not be written');
     expect(storage.entries(1, 7, Infinity)).toEqual(before);
     expect(snapshots).toEqual({ taken: 1, open: 1 });
@@ -92,18 +92,18 @@ describe('a snapshot of the database', () => {
 });
 
 describe('saves that wait together', () => {
-  it('are written where one of them changes the log, whatever the others do', async () => {
+  it('are written if one of them changes the log, whatever the others do', async () => {
     const changing = { entries: entries(1, 2, 1) };
     for (const saves of [
       [{}, changing],
       [changing, {}],
       [{}, changing, {}],
     ]) {
-      const { place, wal, manager } = await oneLog();
+      const { store, wal, manager } = await oneLog();
       await Promise.all(saves.map((save) => wal.save(save)));
       expect(wal.stats.batches).toBe(1);
       await manager.close();
-      expect(await reopenedContent(place)).toMatch('1 to 2 ');
+      expect(await reopenedContent(store)).toMatch('1 to 2 ');
     }
   });
 });

@@ -1,7 +1,7 @@
-/** Logs that the tests write, and their content as text. */
+/** Sample logs for the tests, and their content as text. */
 import type { Entry, SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal, Wal } from '@babuza/wal-core';
-import { hex, type HostilePlace } from './hostile-level.ts';
+import { hex, type HostileStore } from './hostile-store.ts';
 
 export function entry(index: number, term: number, bytes = 9): Entry {
   const data = new Uint8Array(bytes);
@@ -24,7 +24,7 @@ export function marker(index: number, term: number, ...voters: bigint[]): Snapsh
   return { index, term, confState };
 }
 
-/** Everything that a log says, read back entry by entry. */
+/** The whole content of a log, read entry by entry. */
 export function contentOf({ storage, hardState, snapshots }: OpenedWal): string {
   const first = storage.firstIndex();
   const last = storage.lastIndex();
@@ -40,9 +40,9 @@ export function contentOf({ storage, hardState, snapshots }: OpenedWal): string 
   return lines.join('\n');
 }
 
-/** The content as a restart shows it. */
-export async function reopenedContent(place: HostilePlace, groupId = 0n): Promise<string> {
-  const manager = place.manager();
+/** The content after a restart. */
+export async function reopenedContent(store: HostileStore, groupId = 0n): Promise<string> {
+  const manager = store.manager();
   try {
     return contentOf(await manager.replayWal({ groupId }));
   } finally {
@@ -50,9 +50,7 @@ export async function reopenedContent(place: HostilePlace, groupId = 0n): Promis
   }
 }
 
-/**
- * A log with something of everything: terms, markers, a purge, a conflict, every kind of payload.
- */
+/** Writes a log with several terms, markers, a purge, a conflict, and every kind of payload. */
 export async function writeSample(wal: Wal): Promise<void> {
   await wal.save({ entries: entries(1, 6, 1), hardState: { term: 1, vote: 1n, commit: 5 } });
   await wal.saveSnapshot(marker(3, 1));
@@ -70,7 +68,7 @@ export async function writeSample(wal: Wal): Promise<void> {
   await wal.save({ hardState: { term: 6, vote: 3n, commit: 11 } });
 }
 
-/** Small, quick and the same everywhere: mulberry32. */
+/** The generator mulberry32, which returns the same numbers on every platform. */
 export function randomFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -81,7 +79,7 @@ export function randomFrom(seed: number): (below: number) => number {
   };
 }
 
-/** One random call; what the log refuses is fine. Says what it did. */
+/** Makes one random call and returns its name. The log may refuse it. */
 export async function randomStep(
   { wal, storage }: OpenedWal,
   random: (below: number) => number,

@@ -1,6 +1,6 @@
 /**
- * Saves of every shape on a database that forgets what was not synced, at each position of a batch
- * that several logs share. What was acknowledged is there after a power cut.
+ * Saves of every shape on a database that loses what was not synced, at each position of a batch
+ * that several logs share. A power cut keeps everything that was acknowledged.
  */
 import { describe, expect, it } from 'vitest';
 import type { OpenedWal, SaveBatch } from '@babuza/wal-core';
@@ -12,11 +12,11 @@ import {
   type ShapedGroup,
 } from '@babuza/wal-core/conformance';
 import type { LevelWalManager } from '../src/index.ts';
-import { ForgetfulPlace } from './forgetful-place.ts';
+import { ForgetfulStore } from './forgetful-store.ts';
 
 const identity = { clusterId: 1n, nodeId: 1n };
 
-/** One log of the database, and the judge of what it was told. */
+/** One log of the database, and the ledger of its saves. */
 class JudgedLog {
   readonly #groupId: bigint;
   readonly #ledger = new Ledger();
@@ -37,18 +37,16 @@ class JudgedLog {
     this.#ledger.acknowledge(id);
   }
 
-  async judge(manager: LevelWalManager): Promise<string[]> {
+  async check(manager: LevelWalManager): Promise<string[]> {
     return this.#ledger.judge(await manager.replayWal({ groupId: this.#groupId }));
   }
 }
 
-/**
- * Plays the group on the log at `position` of some, whose saves wait while another log is written.
- */
+/** Runs the group on the log at `position`. Its saves wait while another log is written. */
 async function play(group: ShapedGroup, position: number, sharing: number): Promise<void> {
-  // Nothing that was not synced is kept.
-  const place = new ForgetfulPlace(() => 0);
-  const manager = place.manager();
+  // The store keeps nothing that was not synced.
+  const store = new ForgetfulStore(() => 0);
+  const manager = store.manager();
   const logs = Array.from({ length: sharing + 1 }, (_, at) => new JudgedLog(BigInt(at)));
   for (const log of logs) await log.begin(manager, group.savesBefore);
   const commitOnly = { hardState: { term: 2, vote: 0n, commit: 5 } };
@@ -57,13 +55,13 @@ async function play(group: ShapedGroup, position: number, sharing: number): Prom
       at === position + 1 ? group.saves.map((save) => log.save(save)) : [log.save(commitOnly)],
     ),
   );
-  place.cutPower();
-  const next = place.manager();
-  for (const log of logs) expect(await log.judge(next), group.name).toEqual([]);
+  store.cutPower();
+  const next = store.manager();
+  for (const log of logs) expect(await log.check(next), group.name).toEqual([]);
   await next.close();
 }
 
-describe('a power cut behind a group that was acknowledged', () => {
+describe('a power cut after an acknowledged group keeps it', () => {
   for (const position of groupPositions) {
     it(`with a save of every shape, ${position}`, async () => {
       for (const group of shapedGroups(position)) await play(group, 0, 1);

@@ -1,7 +1,7 @@
 /**
- * The back end in memory, for tests: the log of `@babuza/wal-level` on memory-level. It behaves as
- * a log on disk does, up to the end of the process (or of its `MemoryStore`), which takes
- * everything along.
+ * The back end in memory, for tests: the log of `@babuza/wal-level` on memory-level. It behaves
+ * like a log on disk until the process ends or its `MemoryStore` is dropped, and everything with
+ * it.
  */
 import {
   entryBytesMaxLimit,
@@ -30,15 +30,15 @@ export const PebbleWalMemory = 'pebble-wal-memory';
 
 export interface MemoryWalOptions extends LevelWalOptions {
   /**
-   * The store that holds the logs. Default: a new, empty one, which nobody can open again; the
-   * directory does not matter, unless it holds a log of another kind, which is refused.
+   * The store that holds the logs. Default: a new, empty one that nobody can open again. The
+   * directory does not matter then, except that a directory with a log of another kind is refused.
    */
   readonly store?: MemoryStore | undefined;
-  /** Where logs of other kinds are looked for. Default: the files of Node.js. */
+  /** The file system that is searched for logs of other kinds. Default: that of Node.js. */
   readonly environment?: Pick<Environment, 'fileSystem'> | undefined;
 }
 
-/** What the log in memory promises. */
+/** The capabilities of the log in memory. */
 export const capabilities: WalCapabilities = Object.freeze({
   durable: false,
   batchAtomic: true,
@@ -47,7 +47,7 @@ export const capabilities: WalCapabilities = Object.freeze({
   entryBytesMax: entryBytesMaxLimit,
 });
 
-/** The log in memory as the builder, the tools and users open it. */
+/** The entry point of the log in memory. */
 export const walBackend: WalBackend<MemoryWalOptions> = {
   types: [LevelWalMemory, BadgerWalMemory, PebbleWalMemory],
   capabilities,
@@ -66,7 +66,7 @@ const optionNames: readonly (keyof MemoryWalOptions)[] = [
   'environment',
 ];
 
-/** What the log itself does not check. Throws `WAL_INVALID`. */
+/** Checks the options that `LevelWalManager` does not know. Throws `WAL_INVALID`. */
 function checkedOptions(options: MemoryWalOptions): MemoryWalOptions {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidArgumentError(`options must be an object, got ${String(options)}`);
@@ -75,7 +75,7 @@ function checkedOptions(options: MemoryWalOptions): MemoryWalOptions {
   const unknown = Object.keys(options).find((name) => !known.has(name));
   if (unknown !== undefined) {
     throw new InvalidArgumentError(
-      `unknown option ${unknown}; there are: ${optionNames.join(', ')}`,
+      `the option ${unknown} is unknown. The options are: ${optionNames.join(', ')}`,
     );
   }
   const { store } = options;
@@ -94,7 +94,7 @@ class MemoryKind implements LevelStoreKind {
     this.#fileSystem = fileSystem;
   }
 
-  /** An empty log in memory beside a durable one would hide what that one holds. */
+  /** Refuses a directory with a durable log, which an empty log in memory would hide. */
   checkDirectory(directory: string): Promise<void> {
     return translating(readFailure, () =>
       refuseOtherKinds(this.#fileSystem, directory, LevelWalMemory),

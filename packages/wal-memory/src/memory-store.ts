@@ -1,6 +1,6 @@
 /**
- * What stands for the disk: a store that lives as long as somebody holds it. Give the same one to
- * one manager after the other, and the second finds what the first wrote, as after a restart.
+ * The replacement for a disk: a store that keeps its content as long as somebody references it. A
+ * manager that opens it finds what an earlier manager wrote, as after a restart.
  */
 import { LockedError } from '@babuza/wal-core';
 import type { LevelDatabase } from '@babuza/wal-level';
@@ -14,17 +14,20 @@ export class MemoryStore {
   });
   #openedBefore = false;
 
-  /** Whether it was ever opened, and so can hold logs. */
+  /** Whether the store was ever opened, and so may hold logs. */
   get exists(): boolean {
     return this.#openedBefore;
   }
 
-  /** The database, opened: for one owner, until the owner closes it. */
+  /** Opens the database for one owner until the owner closes it. */
   async open(): Promise<LevelDatabase> {
     const { status } = this.#database;
-    // It opens itself when it is made, so only a later "open" means that it has an owner.
+    // The database opens itself when it is created, so its status means an owner only after a first
+    // call.
     if (this.#openedBefore && status !== 'closed') {
-      throw new LockedError(`the memory store is in use (${status})`);
+      throw new LockedError(
+        `the memory store has another owner (its status is ${status}). Close that manager first`,
+      );
     }
     this.#openedBefore = true;
     await this.#database.open();

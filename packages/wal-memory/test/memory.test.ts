@@ -1,4 +1,4 @@
-/** What is particular to the log in memory: names, and who sees which store. */
+/** The properties of the log in memory alone: its names, and which manager has which store. */
 import { describe, expect, it } from 'vitest';
 import { SimulatedDisk } from '@babuza/testkit';
 import {
@@ -50,7 +50,7 @@ describe('the log in memory', () => {
     await second.close();
   });
 
-  it('refuses a directory with a durable log, which it would hide, and one that it cannot read', async () => {
+  it('refuses a directory with a durable log, which it would hide, and one that cannot be read', async () => {
     const disk = new SimulatedDisk({ seed: 1 });
     await disk.makeDirectory('/node');
     disk.surgery.put('/node/0000000000000001-00c0ffee.wal', new Uint8Array(16));

@@ -1,4 +1,4 @@
-/** What options reach the log in memory, and who may open a store. */
+/** The options of the log in memory, and the owner of a store. */
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '@babuza/raftpb';
 import { MemoryStore, walBackend } from '../src/index.ts';
@@ -11,7 +11,7 @@ function entriesOf(count: number): Entry[] {
 }
 
 describe('a store', () => {
-  it('has one owner also where two ask for it in the same moment, for the first time', async () => {
+  it('has one owner even if two managers open it for the first time at once', async () => {
     const store = new MemoryStore();
     const opened = await Promise.allSettled([store.open(), store.open(), store.open()]);
     expect(opened.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
@@ -20,14 +20,14 @@ describe('a store', () => {
     }
   });
 
-  it('has one owner also where two ask for it in the same moment after it was closed', async () => {
+  it('has one owner even if two managers open it at once after it was closed', async () => {
     const store = new MemoryStore();
     await (await store.open()).close();
     const opened = await Promise.allSettled([store.open(), store.open()]);
     expect(opened.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   });
 
-  it('is there once it was opened', async () => {
+  it('exists once it was opened', async () => {
     const store = new MemoryStore();
     expect(store.exists).toBe(false);
     const opening = store.open();
@@ -61,7 +61,7 @@ describe('the option', () => {
     const database = await store.open();
     for await (const [key, value] of database.iterator({})) {
       if (value.length < 100) continue;
-      // The last byte of an entry is one of its payload.
+      // The last byte of an entry belongs to its payload.
       const damaged = new Uint8Array(value);
       damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1;
       await database.batch([{ type: 'put', key, value: damaged }]);

@@ -9,6 +9,7 @@ import { raft } from './raft.ts';
 import { raftCalls } from './raft-calls.ts';
 import { raftFirstAndLast } from './raft-first-and-last.ts';
 import { raftHostileMembers } from './raft-hostile-members.ts';
+import { raftPassedOver } from './raft-passed-over.ts';
 import { raftPlausible } from './raft-plausible.ts';
 import { raftShortages } from './raft-shortages.ts';
 import { raftTwoAtOnce } from './raft-two-at-once.ts';
@@ -16,6 +17,7 @@ import { raftpb } from './raftpb.ts';
 import { sessionLimits } from './session-limits.ts';
 import { session } from './session.ts';
 import { snapshot } from './snapshot.ts';
+import { snapshotResumed } from './snapshot-resumed.ts';
 import { transportHttpAccess } from './transport-http-access.ts';
 import { transportHttpBudget } from './transport-http-budget.ts';
 import { transportHttpCertificates } from './transport-http-certificates.ts';
@@ -32,7 +34,9 @@ import { walFilesPieces } from './wal-files-pieces.ts';
 import { walFiles } from './wal-files.ts';
 import { walLevelDisk } from './wal-level-disk.ts';
 import { walLevel } from './wal-level.ts';
+import { walLevelValues } from './wal-level-values.ts';
 import { walMemory } from './wal-memory.ts';
+import { walNativeBytes } from './wal-native-bytes.ts';
 import { walNativeEdges } from './wal-native-edges.ts';
 import { walNative } from './wal-native.ts';
 
@@ -45,13 +49,14 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
     ...raftCalls,
     ...raftFirstAndLast,
     ...raftHostileMembers,
+    ...raftPassedOver,
     ...raftPlausible,
     ...raftShortages,
     ...raftTwoAtOnce,
   ],
   raftpb,
   session: [...session, ...sessionLimits],
-  snapshot,
+  snapshot: [...snapshot, ...snapshotResumed],
   'transport-http': [
     ...transportHttp,
     ...transportHttpAccess,
@@ -65,10 +70,10 @@ const lists: Readonly<Record<string, readonly Mutant[]>> = {
   'wal-core': walCore,
   'wal-etcd': [...walEtcd, ...walEtcdEdges],
   'wal-files': [...walFiles, ...walFilesPieces],
-  'wal-level': walLevel,
+  'wal-level': [...walLevel, ...walLevelValues],
   'wal-level-disk': walLevelDisk,
   'wal-memory': walMemory,
-  'wal-native': [...walNative, ...walNativeEdges],
+  'wal-native': [...walNative, ...walNativeBytes, ...walNativeEdges],
 };
 
 /** Those of all packages, whatever `BABUZA_MUTANTS_OF` says. */

@@ -61,7 +61,10 @@ export const raftpb: readonly Mutant[] = [
     file: 'raftpb/src/wire/reader.ts',
     find: 'if (depth > groupDepthMax)',
     replace: 'if (depth > groupDepthMax + 1)',
-    caughtBy: [hostile, 'passes over groups 32 deep'],
+    caughtBy: [
+      hostile,
+      'skips groups 32 deep and refuses deeper ones before they can exhaust the stack',
+    ],
   },
   {
     name: 'the end of another group ends a group',

@@ -12,7 +12,10 @@ export const sessionLimits: readonly Mutant[] = [
     find: '    session.raiseLowest(lowestUnanswered);\n    const isCrowded = elsewhere + session.size >= resultsMax;\n',
     replace:
       '    const isCrowded = elsewhere + session.size >= resultsMax;\n    session.raiseLowest(lowestUnanswered);\n',
-    caughtBy: [limits, 'with the very call in which'],
+    caughtBy: [
+      limits,
+      'have space again in the same call with which a client acknowledges results',
+    ],
   },
   {
     name: 'refused proposals take room of all sessions',
@@ -62,20 +65,20 @@ export const sessionLimits: readonly Mutant[] = [
     file: 'session/src/session-table.ts',
     find: '{ result: new Uint8Array(result), lost: false }',
     replace: '{ result, lost: false }',
-    caughtBy: [sessions, 'keeps a copy of a result'],
+    caughtBy: [sessions, 'keeps a copy of a result, and returns copies'],
   },
   {
     name: 'a session that was used later than now is restored',
     file: 'session/src/session-bytes.ts',
     find: "  reader.check(lastUsedMs <= timeMs, 'a session was used later than now');\n",
     replace: '',
-    caughtBy: [format, 'an order, a number or a name'],
+    caughtBy: [format, 'are refused if an order, a number or an id is impossible'],
   },
   {
     name: 'the end of the newest session loses those that come after',
     file: 'session/src/sessions-in-order.ts',
     find: 'if (newer === undefined) this.#newest = older;',
     replace: 'if (newer === undefined) void older;',
-    caughtBy: [limits, 'is kept when the one that was used last ends first'],
+    caughtBy: [limits, 'is kept when the most recently used one ends first'],
   },
 ];

@@ -258,7 +258,10 @@ export const transportHttpAccess: readonly Mutant[] = [
     file: 'transport-http/src/access/strangers.ts',
     find: 'return ofOther === none ? ofMember : ofOther;',
     replace: 'return ofMember.size > ofOther.size ? ofMember : ofOther;',
-    caughtBy: [strangers, 'keeps its place where it comes from a member'],
+    caughtBy: [
+      strangers,
+      'stays open if it comes from a member, however many addresses others have',
+    ],
   },
   {
     name: 'a handshake may have an address of several lines',
@@ -270,8 +273,8 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the text of a peer is in the cause of an error as it is',
     file: 'transport-http/src/connections/handshake.ts',
-    find: "unreadable('it is no JSON', printableError(error))",
-    replace: "unreadable('it is no JSON', error)",
+    find: "unreadable('it is not JSON', printableError(error))",
+    replace: "unreadable('it is not JSON', error)",
     caughtBy: ['transport-http/test/handshake.test.ts', 'does not get into the error as it is'],
   },
   {
@@ -298,8 +301,8 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'an answer about a snapshot is in the cause of an error as it is',
     file: 'transport-http/src/snapshots/snapshot-outcome.ts',
-    find: "broken('its answer is no JSON', printableError(error))",
-    replace: "broken('its answer is no JSON', error)",
+    find: "broken('its answer is not JSON', printableError(error))",
+    replace: "broken('its answer is not JSON', error)",
     caughtBy: ['transport-http/test/classes/snapshot-outcome.test.ts', 'that is no JSON does not'],
   },
 ];

@@ -9,7 +9,7 @@ export const walLevel: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'wal-level/test/failures.test.ts',
-      'ends the log, whether or not it reached the database',
+      'ends the log, whether or not it reached the database; what was durable is readable',
     ],
     promise: 'failed write',
   },
@@ -18,7 +18,10 @@ export const walLevel: readonly Mutant[] = [
     file: 'wal-level/src/level-wal.ts',
     find: 'if (!changes && !(durable && this.#unsynced)) return undefined;',
     replace: 'if (!changes) return undefined;',
-    caughtBy: ['wal-level/test/durability.test.ts', 'law 1: everything but a commit index alone'],
+    caughtBy: [
+      'wal-level/test/durability.test.ts',
+      'law 1: cover everything except a commit index alone',
+    ],
     promise: 'power cut',
   },
   {
@@ -26,10 +29,7 @@ export const walLevel: readonly Mutant[] = [
     file: 'wal-level/src/level-wal.ts',
     find: '    if (!this.#unsynced) return;\n    if (this.#noFsync) {',
     replace: '    if (this.#unsynced || !this.#unsynced) return;\n    if (this.#noFsync) {',
-    caughtBy: [
-      'wal-level/test/durability.test.ts',
-      'closing makes a commit index durable that was not',
-    ],
+    caughtBy: ['wal-level/test/durability.test.ts', 'closing makes a commit index durable'],
   },
   {
     name: 'a close does not wait for deletions',
@@ -38,7 +38,7 @@ export const walLevel: readonly Mutant[] = [
     replace: '      if (clean)',
     caughtBy: [
       'wal-level/test/durability.test.ts',
-      'a reset deletes entries above the snapshot at once',
+      'of a reset delete the entries above the snapshot, and the others are deleted right after',
     ],
   },
   {
@@ -65,9 +65,12 @@ export const walLevel: readonly Mutant[] = [
   {
     name: 'the number of a batch is used again',
     file: 'wal-level/src/level-wal.ts',
-    find: '    this.#testimony = batch.testimony;\n',
+    find: '    this.#logDigest = batch.logDigest;\n',
     replace: '',
-    caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
+    caughtBy: [
+      'wal-level/test/durability.test.ts',
+      'hold exactly the changes and the state record',
+    ],
     promise: 'damage',
   },
   {
@@ -77,7 +80,7 @@ export const walLevel: readonly Mutant[] = [
     replace: '',
     caughtBy: [
       'wal-level/test/shared-database.test.ts',
-      'go on where nothing was written for lack of space',
+      'go on when nothing was written for lack of space',
     ],
     promise: 'full disk',
   },
@@ -93,7 +96,10 @@ export const walLevel: readonly Mutant[] = [
     file: 'wal-level/src/batches.ts',
     find: 'this.#deleteEntries(replacedTo + 1, index.lastIndex);',
     replace: '',
-    caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
+    caughtBy: [
+      'wal-level/test/durability.test.ts',
+      'hold exactly the changes and the state record',
+    ],
     promise: 'killed process',
   },
   {
@@ -103,7 +109,7 @@ export const walLevel: readonly Mutant[] = [
     replace: 'Math.max(marker.index + 1, next.index.firstIndex), next.index.lastIndex - 1);\n',
     caughtBy: [
       'wal-level/test/durability.test.ts',
-      'a reset deletes entries above the snapshot at once',
+      'of a reset delete the entries above the snapshot, and the others are deleted right after',
     ],
     promise: 'killed process',
   },
@@ -112,7 +118,10 @@ export const walLevel: readonly Mutant[] = [
     file: 'wal-level/src/batches.ts',
     find: 'this.#deleteTermRuns(next.index.firstIndex, next.index.lastIndex);',
     replace: '',
-    caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
+    caughtBy: [
+      'wal-level/test/durability.test.ts',
+      'hold exactly the changes and the state record',
+    ],
     promise: 'killed process',
   },
   {
@@ -120,7 +129,10 @@ export const walLevel: readonly Mutant[] = [
     file: 'wal-level/src/batches.ts',
     find: 'this.#deleteTermRuns(from, index.lastIndex);',
     replace: '',
-    caughtBy: ['wal-level/test/lost-batches.test.ts', 'behind any batch'],
+    caughtBy: [
+      'wal-level/test/lost-batches.test.ts',
+      'after any batch leaves the log exactly as of that batch',
+    ],
     promise: 'killed process',
   },
   {
@@ -128,12 +140,15 @@ export const walLevel: readonly Mutant[] = [
     file: 'wal-level/src/batches.ts',
     find: 'this.#deleteTermRuns(this.#next.index.firstIndex, to);',
     replace: 'this.#deleteTermRuns(this.#next.index.firstIndex, to + 1);',
-    caughtBy: ['wal-level/test/durability.test.ts', 'hold exactly what changes, and the state'],
+    caughtBy: [
+      'wal-level/test/durability.test.ts',
+      'hold exactly the changes and the state record',
+    ],
     promise: 'purge',
   },
   {
     name: 'missing entries at the end are accepted',
-    file: 'wal-level/src/continuity.ts',
+    file: 'wal-level/src/read-log.ts',
     find: '    if (index.lastIndex !== lastIndex) {\n      throw this.#missing(index.lastIndex + 1, lastIndex);\n    }\n',
     replace: '',
     caughtBy: ['wal-level/test/contradictions.test.ts', 'the last entry is missing'],
@@ -141,7 +156,7 @@ export const walLevel: readonly Mutant[] = [
   },
   {
     name: 'markers that do not fit are accepted',
-    file: 'wal-level/src/continuity.ts',
+    file: 'wal-level/src/read-log.ts',
     find: 'this.#checkMarkers(index);',
     replace: '',
     caughtBy: ['wal-level/test/contradictions.test.ts', 'a marker has another term than the entry'],
@@ -154,7 +169,7 @@ export const walLevel: readonly Mutant[] = [
     replace: 'verifiedEntry(key, value, index, decodeEntryValue(key, value).term)',
     caughtBy: [
       'wal-level/test/contradictions.test.ts',
-      'an older version of an entry, whole in itself',
+      'is refused for an older version of an entry with a valid checksum',
     ],
     promise: 'damage',
   },
@@ -177,10 +192,7 @@ export const walLevel: readonly Mutant[] = [
     file: 'wal-level/src/shared-database.ts',
     find: 'if (lock?.isFresh() === false) await lock.confirm();',
     replace: '',
-    caughtBy: [
-      'wal-level/test/lock-of-database.test.ts',
-      'ends the writing where it is lost: a batch',
-    ],
+    caughtBy: ['wal-level/test/database-lock.test.ts', 'ends the writing if it is lost: a batch'],
     promise: 'lost lock',
   },
   // Sizes and shapes of saves.
@@ -209,9 +221,9 @@ export const walLevel: readonly Mutant[] = [
     promise: 'killed process',
   },
   {
-    name: 'the digest of the terms is not made anew after a conflict',
+    name: 'the digest of the terms is not computed again after a conflict',
     file: 'wal-level/src/batches.ts',
-    find: `    this.#termsCut = true;
+    find: `    this.#termRunsDropped = true;
 `,
     replace: '',
     caughtBy: ['wal-level/test/shapes.test.ts', 'with a save of every shape, alone'],
@@ -269,8 +281,8 @@ export const walLevel: readonly Mutant[] = [
       throw error;`,
     replace: '      throw error;',
     caughtBy: [
-      'wal-level/test/lock-of-database.test.ts',
-      'is given back where the database could not be opened',
+      'wal-level/test/database-lock.test.ts',
+      'is released when the database could not be opened, and another owner gets it',
     ],
   },
   {
@@ -280,17 +292,20 @@ export const walLevel: readonly Mutant[] = [
 `,
     replace: '',
     caughtBy: [
-      'wal-level/test/lock-of-database.test.ts',
-      'no identity record is written beside it',
+      'wal-level/test/database-lock.test.ts',
+      'that could not be confirmed once ends the log, and no identity record is written after that',
     ],
     promise: 'failed write',
   },
   {
-    name: 'earlier writes of the sync record are not made durable when the log closes',
-    file: 'wal-level/src/witness.ts',
-    find: 'if (batch === this.#told && !durable) return;',
-    replace: 'if (batch === this.#told) return;',
-    caughtBy: ['wal-level/test/witness.test.ts', 'at closing durably also what it was told before'],
+    name: 'a sync record that was written before is not made durable at closing',
+    file: 'wal-level/src/sync-record.ts',
+    find: 'if (batch === this.#written && !durable) return;',
+    replace: 'if (batch === this.#written) return;',
+    caughtBy: [
+      'wal-level/test/sync-record.test.ts',
+      'durably at closing even if the number was written before, because that write had no sync',
+    ],
   },
   {
     name: 'a database whose lock was lost while nobody wrote is opened again',
@@ -298,7 +313,7 @@ export const walLevel: readonly Mutant[] = [
     find: '      this.#lockLost = error;\n',
     replace: '',
     caughtBy: [
-      'wal-level/test/lock-of-database.test.ts',
+      'wal-level/test/database-lock.test.ts',
       'that was lost while nobody wrote ends the logs, and the manager opens none again',
     ],
     promise: 'lost lock',

@@ -10,7 +10,7 @@ export const walMemory: readonly Mutant[] = [
     file: 'wal-memory/src/memory-store.ts',
     find: '    this.#openedBefore = true;\n    await this.#database.open();\n',
     replace: '    await this.#database.open();\n    this.#openedBefore = true;\n',
-    caughtBy: [options, 'in the same moment, for the first time'],
+    caughtBy: [options, 'has one owner even if two managers open it for the first time at once'],
   },
   {
     name: 'a store that is open is opened again',
@@ -24,14 +24,14 @@ export const walMemory: readonly Mutant[] = [
     file: 'wal-memory/src/memory-store.ts',
     find: 'return this.#openedBefore;',
     replace: 'return true;',
-    caughtBy: [options, 'is there once it was opened'],
+    caughtBy: [options, 'exists once it was opened'],
   },
   {
     name: 'a store is empty after a restart',
     file: 'wal-memory/src/memory-store.ts',
     find: 'return this.#openedBefore;',
     replace: 'return false;',
-    caughtBy: [options, 'is there once it was opened'],
+    caughtBy: [options, 'exists once it was opened'],
   },
   {
     name: 'the bounds of the cache do not reach the log',
@@ -60,7 +60,10 @@ export const walMemory: readonly Mutant[] = [
     file: 'wal-memory/src/memory-backend.ts',
     find: '    return translating(readFailure, () =>\n      refuseOtherKinds(this.#fileSystem, directory, LevelWalMemory),\n    );',
     replace: '    void directory;\n    return Promise.resolve();',
-    caughtBy: [memory, 'refuses a directory with a durable log'],
+    caughtBy: [
+      memory,
+      'refuses a directory with a durable log, which it would hide, and one that cannot be read',
+    ],
     promise: 'kind of log',
   },
 ];

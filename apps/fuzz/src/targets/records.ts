@@ -13,7 +13,7 @@ import {
   nativeName,
   recordFiles,
   snapshotOwner,
-  witnessFiles,
+  syncRecordFiles,
 } from '../internals.ts';
 import { checkId, roundTrip } from '../round-trip.ts';
 import { bytesOf } from './samples.ts';
@@ -157,26 +157,26 @@ const records: Decoder = {
   },
 };
 
-const witnesses: Decoder = {
-  name: 'wal-level-disk/decodeWitness',
+const syncRecords: Decoder = {
+  name: 'wal-level-disk/decodeSyncRecord',
   form: 'bytes',
-  samples: [witnessFiles.encodeWitness(5n, 2 ** 40)],
+  samples: [syncRecordFiles.encodeSyncRecord(5n, 2 ** 40)],
   seal: (input) => {
-    const sealed = paddedTo(input, witnessBytes);
+    const sealed = paddedTo(input, syncRecordBytes);
     new DataView(sealed.buffer).setUint32(32, crc32(sealed.subarray(0, 32)));
     return sealed;
   },
   run: (input) => {
     // The reader gives it 512 bytes, whatever the file is.
-    const batch = witnessFiles.decodeWitness(5n, paddedTo(input, 512));
+    const batch = syncRecordFiles.decodeSyncRecord(5n, paddedTo(input, 512));
     if (batch !== undefined && !(Number.isSafeInteger(batch) && batch >= 0)) {
-      throw new Finding(`the witness names batch ${batch}`);
+      throw new Finding(`the sync record names batch ${batch}`);
     }
     return { kind: 'value', value: batch };
   },
 };
 
-const witnessBytes = 36;
+const syncRecordBytes = 36;
 
 function paddedTo(input: Uint8Array, bytes: number): Uint8Array {
   const padded = new Uint8Array(bytes);
@@ -216,7 +216,7 @@ const segmentNames: Decoder = {
 export const smallRecords: Target = {
   name: 'records',
   description:
-    'identity records, introductions, record files, lock files, witnesses, names of segments',
+    'identity records, introductions, record files, lock files, sync records, names of segments',
   decoders: [
     identityRecords,
     introduced,
@@ -224,7 +224,7 @@ export const smallRecords: Target = {
     snapshotOwners,
     lockFiles,
     records,
-    witnesses,
+    syncRecords,
     segmentNames,
   ],
 };

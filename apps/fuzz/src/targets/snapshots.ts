@@ -108,7 +108,7 @@ const metadataFile: Decoder = {
       metadata,
       manifest: value,
       manifestBytes,
-      places: value.files.map((_, number) =>
+      locations: value.files.map((_, number) =>
         number === 0 ? { number } : { number: 7, outside: '/outside/path' },
       ),
     });

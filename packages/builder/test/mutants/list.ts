@@ -1,6 +1,6 @@
 /**
- * Errors that are put into the node on purpose, each of which breaks a promise. The simulated
- * cluster must find every one within a few seeds.
+ * Planted errors in the node, each of which breaks a guarantee. The simulated cluster must find
+ * every one within a few seeds.
  */
 
 import { operatorMutants } from './operator-list.ts';
@@ -8,20 +8,20 @@ import { slowPartMutants } from './slow-parts-list.ts';
 
 export interface Mutant {
   readonly name: string;
-  /** Below `packages/`. */
+  /** The path below `packages/`. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** The simulation that finds it. Default: the one of a cluster in a hostile world. */
+  /** The simulation that finds it. Default: the cluster with faults. */
   readonly simulation?: 'operators';
   /**
-   * Where to begin, so that the error is found soon; the sources change, and with them what each
-   * seed does. Default 1.
+   * The first seed, chosen so that the error is found soon; it must be adjusted when changes of the
+   * sources alter what the seeds do. Default 1.
    */
   readonly firstSeed?: number;
 }
 
-/** How many seeds it may take. */
+/** The most seeds that it may take. */
 export const mutantSeeds = 240;
 
 const clusterMutants: readonly Mutant[] = [
@@ -187,8 +187,8 @@ const clusterMutants: readonly Mutant[] = [
   {
     name: 'sessions whose last use is that of their beginning',
     file: 'session/src/sessions-in-order.ts',
-    find: 'if (place === undefined || place === this.#newest) return;',
-    replace: 'if (place === undefined || session.id > 0) return;',
+    find: 'if (link === undefined || link === this.#newest) return;',
+    replace: 'if (link === undefined || session.id > 0) return;',
   },
   {
     name: 'members of an installed snapshot that the transport is not told of',

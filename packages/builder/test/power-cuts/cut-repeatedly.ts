@@ -1,23 +1,23 @@
 /**
- * Cuts the power of a process that writes, again and again on the same log. Half of the cuts come
- * at a random moment, half at a random system call that changes or syncs something. What is left is
- * judged by the ledger of what the process said.
+ * Cuts the power of a writing process again and again, on the same log. Half of the cuts come at a
+ * random moment, half at a random system call that changes or syncs something. What is left is
+ * compared with the ledger of the process.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { inspect } from 'node:util';
 import { CorruptError } from '@babuza/wal-core';
 import { SeededRandom } from '@babuza/testkit';
-import { JudgedWriter } from '../../../wal-level-disk/test/support/judged-writer.ts';
+import { CheckedWriter } from '../../../wal-level-disk/test/support/checked-writer.ts';
 import type { CutBackEnd } from './back-ends.ts';
 import { endBoot } from './end-boot.ts';
 import type { LossyDisk } from './lossy-disk.ts';
 
 export interface CutCounts {
   acknowledged: number;
-  /** Cuts before the log was open. */
+  /** Cuts that came before the log was open. */
   whileOpening: number;
-  /** Logs that were refused although only power was cut, and what became of them. */
+  /** Logs that were refused after a power cut alone, and the results of their repair. */
   repaired: number;
   unrepaired: number;
 }
@@ -29,7 +29,7 @@ export class Cuts {
   readonly #seed: number;
   readonly #random: SeededRandom;
   #directory: string;
-  #writer: JudgedWriter;
+  #writer: CheckedWriter;
 
   constructor(disk: LossyDisk, backEnd: CutBackEnd, seed: number) {
     this.#disk = disk;
@@ -37,10 +37,10 @@ export class Cuts {
     this.#seed = seed;
     this.#random = new SeededRandom(seed);
     this.#directory = `${disk.directory}/0`;
-    this.#writer = new JudgedWriter(this.#directory, backEnd);
+    this.#writer = new CheckedWriter(this.#directory, backEnd);
   }
 
-  /** Returns what is wrong with the log after this cut; nothing where all is well. */
+  /** Returns the problems of the log after this cut. */
   async cut(number: number): Promise<string[]> {
     const byCall = number % 2 === 0;
     const what = byCall ? await this.#failPower(number) : await this.#kill(number);
@@ -55,7 +55,7 @@ export class Cuts {
     return violations.map((violation) => `${context}: ${violation}`);
   }
 
-  /** The process is killed at a random moment: of its start, or of its work. */
+  /** Kills the process at a random moment of its start or its work. */
   async #kill(number: number): Promise<string> {
     const first = this.#random.pick(['opening', 'open', 'open']);
     const afterMs = this.#random.below(first === 'open' ? 250 : 80);
@@ -67,7 +67,7 @@ export class Cuts {
     return `${afterMs} ms after the line ${first}`;
   }
 
-  /** Power fails at a random call; whatever the process makes of that, it is killed. */
+  /** Cuts the power at a random system call and then kills the process, whatever it did. */
   async #failPower(number: number): Promise<string> {
     const calls = 1 + this.#random.below(this.#random.pick([10, 60, 300, 1000]));
     let killNow = (): void => {};
@@ -100,13 +100,13 @@ export class Cuts {
 
   async #judge(number: number): Promise<string[]> {
     try {
-      return (await this.#writer.judge()).violations;
+      return (await this.#writer.check()).violations;
     } catch (error) {
       if (!(error instanceof CorruptError) || this.#backEnd.repair === undefined) {
         return [`the log was refused: ${inspect(error)}`];
       }
       if (await this.#backEnd.repair(this.#directory)) {
-        const repaired = await this.#writer.judge().catch(() => undefined);
+        const repaired = await this.#writer.check().catch(() => undefined);
         if (repaired !== undefined) {
           this.counts.repaired += 1;
           return repaired.violations;
@@ -116,7 +116,7 @@ export class Cuts {
     // The next cut needs a log that opens.
     this.counts.unrepaired += 1;
     this.#directory = `${this.#disk.directory}/${number}`;
-    this.#writer = new JudgedWriter(this.#directory, this.#backEnd);
+    this.#writer = new CheckedWriter(this.#directory, this.#backEnd);
     return [];
   }
 }

@@ -9,8 +9,8 @@ import {
   type ConfState,
 } from '@babuza/raftpb';
 import type { IdSet } from '../ids.ts';
-import type { Progress } from '../progress.ts';
-import type { MembershipConfig } from '../tracker.ts';
+import type { Progress } from '../tracker/progress.ts';
+import type { MembershipConfig } from '../tracker/membership-config.ts';
 import { confChangeTypeName, hex, listOf, progressStateName, transitionName } from './names.ts';
 import { quote } from './quote.ts';
 
@@ -29,7 +29,7 @@ export function describeMembership(config: MembershipConfig): string {
   return autoLeave ? `${text} autoleave` : text;
 }
 
-/** A membership as it is stored, lists in their order. */
+/** A membership as it is stored; its lists keep their order. */
 export function describeConfState(confState: ConfState): string {
   const { voters, votersOutgoing, learners, learnersNext, autoLeave } = confState;
   return (
@@ -38,12 +38,12 @@ export function describeConfState(confState: ConfState): string {
   );
 }
 
-/** Operations as tests write them: `v1 l2 r3 u4`. */
+/** The operations of a change as etcd's data-driven tests write them: `v1 l2 r3 u4`. */
 export function describeOperations(changes: readonly ConfChangeSingle[]): string {
   return changes.map(({ type, nodeId }) => `${operationLetter(type)}${nodeId}`).join(' ');
 }
 
-/** A change as log lines have it; one of the older form as the newer one that it is equal to. */
+/** A change as in log lines. A change of the older form is printed as the equal newer one. */
 export function describeConfChange(change: ConfChange | ConfChangeV2): string {
   const { transition, changes, context } = confChangeAsV2(change);
   let text = `transition:${transitionName(transition)}`;
@@ -54,7 +54,7 @@ export function describeConfChange(change: ConfChange | ConfChangeV2): string {
   return text;
 }
 
-/** `StateReplicate match=4 next=5`, and what else is worth knowing. */
+/** `StateReplicate match=4 next=5`, followed by what differs from the usual state. */
 export function describeProgress(progress: Progress): string {
   const { state, match, next, inflights } = progress;
   let text = `${progressStateName(state)} match=${match} next=${next}`;
@@ -67,7 +67,7 @@ export function describeProgress(progress: Progress): string {
   return text;
 }
 
-/** One line per member, in the order given. */
+/** One line per member, in the given order. */
 export function describeProgressMap(members: Iterable<Progress>): string {
   let text = '';
   for (const progress of members) text += `${progress.id}: ${describeProgress(progress)}\n`;

@@ -1,8 +1,9 @@
 /**
- * The texts of the field: how etcd raft prints its values. Logs, tests and tools share them, so
- * that an output can be compared with etcd's own line by line.
+ * The entry point `@babuza/raft-core/describe`: texts of messages, entries and states as etcd's
+ * raft prints them. Logs, tests and tools use them, so that their output can be compared with
+ * etcd's line by line.
  *
- * Source: etcd-io/raft `util.go`; packages/raft-core/test/datadriven/README.md, sections 2 and 3.
+ * Source: etcd-io/raft `util.go`; `tracker/progress.go`, `String`; `tracker/tracker.go`, `String`.
  */
 
 export {
@@ -25,3 +26,4 @@ export {
 } from './messages.ts';
 export { entryTypeName, messageTypeName, progressStateName, stateTypeName } from './names.ts';
 export { quote } from './quote.ts';
+export { statusJson } from './status.ts';

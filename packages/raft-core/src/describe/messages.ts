@@ -1,4 +1,4 @@
-/** Texts of entries, states, snapshots, messages and Readys. */
+/** The texts of entries, states, snapshots, messages and Readys. */
 
 import {
   confChangeAsV2,
@@ -18,7 +18,7 @@ import { quote } from './quote.ts';
 
 const noBytes = new Uint8Array(0);
 
-/** `Term:1 Vote:1 Commit:4`; a vote of nobody is left out. */
+/** `Term:1 Vote:1 Commit:4`; without vote, that part is left out. */
 export function describeHardState({ term, vote, commit }: HardState): string {
   return `Term:${term}${vote === 0n ? '' : ` Vote:${vote}`} Commit:${commit}`;
 }
@@ -33,7 +33,7 @@ export function describeSnapshot({ metadata }: Snapshot): string {
   return `Index:${index} Term:${term} ConfState:${describeConfState(confState)}`;
 }
 
-/** `1/5 EntryNormal "x"`; a change of the membership by its operations. */
+/** `1/5 EntryNormal "x"`; for a membership change, its operations follow instead of the data. */
 export function describeEntry(entry: Entry): string {
   const payload = payloadText(entry);
   const head = `${entry.term}/${entry.index} ${entryTypeName(entry.type)}`;
@@ -45,10 +45,7 @@ export function describeEntries(entries: readonly Entry[]): string {
   return entries.map((entry) => `${describeEntry(entry)}\n`).join('');
 }
 
-/**
- * A message, with its entries, snapshot and responses; every line but the first begins with
- * `indent`.
- */
+/** A message with its entries, snapshot and responses. Each line starts with `indent`. */
 export function describeMessage(message: Message, indent = ''): string {
   const { from, to, type, term, logTerm, index, commit, vote, snapshot, responses } = message;
   let text = `${indent}${nodeName(from)}->${nodeName(to)} ${messageTypeName(type)}`;
@@ -67,7 +64,7 @@ export function describeMessage(message: Message, indent = ''): string {
   return text;
 }
 
-/** A Ready, one block per part that it has. */
+/** A Ready, with one block for each part that is not empty. */
 export function describeReady(ready: Ready): string {
   const { softState, hardState, readStates, entries, snapshot, committedEntries, messages } = ready;
   let text = '';

@@ -1,8 +1,8 @@
-/** The names of the field for enumerated values, as etcd raft prints them. */
+/** The names of enumerated values and of nodes, as etcd's raft prints them. */
 
 import { ConfChangeTransition, ConfChangeType, EntryType, MessageType } from '@babuza/raftpb';
 import { localAppendThread, localApplyThread, none } from '../ids.ts';
-import { ProgressState } from '../progress.ts';
+import { ProgressState } from '../tracker/progress.ts';
 import { StateType } from '../ready.ts';
 
 const messageTypes = namesOf('Msg', MessageType);
@@ -42,7 +42,7 @@ export function transitionName(transition: ConfChangeTransition): string {
   return transitions.get(transition) ?? String(transition);
 }
 
-/** An id as log lines have it: lower-case hexadecimal. */
+/** An id as in log lines: lower-case hexadecimal. */
 export function hex(id: bigint): string {
   return id.toString(16);
 }
@@ -55,7 +55,7 @@ export function nodeName(id: bigint): string {
   return hex(id);
 }
 
-/** `[1 2 3]`, decimal. */
+/** `[1 2 3]`, with decimal ids. */
 export function listOf(ids: readonly bigint[]): string {
   return `[${ids.join(' ')}]`;
 }

@@ -1,6 +1,6 @@
 /**
- * Bytes as text in the double-quoted syntax of Go, which etcd's tools print: printable characters
- * stay, everything else is escaped, bytes that are not UTF-8 one by one.
+ * Bytes as text in Go's double-quoted syntax, which etcd's tools print. Printable characters stay,
+ * all others are escaped. Bytes that are not valid UTF-8 are escaped one by one.
  */
 
 const shortEscapes: ReadonlyMap<number, string> = new Map([
@@ -14,10 +14,10 @@ const shortEscapes: ReadonlyMap<number, string> = new Map([
   [0x5c, '\\\\'],
   [0x22, '\\"'],
 ]);
-/** Letters, marks, numbers, punctuation, symbols; of the white space only U+0020. */
+/** Letters, marks, numbers, punctuation, symbols, and U+0020 as the only white space. */
 const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
 
-/** `"text"`; nothing and empty data are both `""`. */
+/** `"text"`; the result for `undefined` and for empty data is `""`. */
 export function quote(data: Uint8Array | undefined): string {
   if (data === undefined) return '""';
   let text = '"';
@@ -47,7 +47,7 @@ function hexDigits(value: number, count: number): string {
   return value.toString(16).padStart(count, '0');
 }
 
-/** The length of the UTF-8 character at `at`; 0 when the bytes there are none. */
+/** The length of the UTF-8 character at `at`; 0 when the bytes there are not valid UTF-8. */
 function characterLength(data: Uint8Array, at: number): number {
   const first = data[at] ?? 0;
   if (first < 0x80) return 1;
@@ -57,7 +57,7 @@ function characterLength(data: Uint8Array, at: number): number {
     if (((data[at + next] ?? 0) & 0xc0) !== 0x80) return 0;
   }
   const code = codePoint(data, at, length);
-  // Over-long forms, halves of surrogate pairs, and numbers beyond Unicode are no characters.
+  // Overlong encodings, surrogates, and numbers beyond U+10FFFF are not valid UTF-8.
   const lowest = length === 2 ? 0x80 : length === 3 ? 0x800 : 0x1_0000;
   if (code < lowest || code > 0x10_ffff || (code >= 0xd800 && code <= 0xdfff)) return 0;
   return length;

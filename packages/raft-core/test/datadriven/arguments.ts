@@ -1,6 +1,6 @@
 /**
- * Reading the arguments of a directive. What does not convert is a mistake in the test, not an
- * output.
+ * Reads the arguments of a directive. An argument that cannot be converted is an error of the test,
+ * not an output.
  */
 
 import type { Argument, Directive } from './grammar.ts';
@@ -14,7 +14,7 @@ export function option(directive: Directive, key: string): Argument | undefined 
   return directive.args.find((arg) => arg.key === key && arg.values.length > 0);
 }
 
-/** The only value of an option. */
+/** The value of an option that has exactly one. */
 export function valueOf({ key, values }: Argument): string {
   const [only] = values;
   if (only === undefined || values.length !== 1) throw new Error(`${key}: expected one value`);
@@ -28,7 +28,7 @@ export function asNumber(text: string | undefined): number {
   return value;
 }
 
-/** A limit; what is beyond all sizes, as the largest number of 64 bits, is none. */
+/** A limit. A number above all sizes, like the largest one of 64 bits, means no limit. */
 export function asLimit(text: string): number {
   return Number(asId(text)) > Number.MAX_SAFE_INTEGER ? Infinity : asNumber(text);
 }
@@ -38,7 +38,7 @@ export function asId(text: string | undefined): bigint {
   return BigInt(text);
 }
 
-/** A list of ids; the list with one empty value has none. */
+/** A list of ids. A list of one empty value is an empty list. */
 export function asIds(values: readonly string[]): bigint[] {
   return values.filter((value) => value !== '').map((value) => asId(value));
 }

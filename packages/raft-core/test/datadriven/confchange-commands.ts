@@ -1,13 +1,13 @@
 /**
- * The commands of `confchange/testdata`: membership changes alone.
- * packages/raft-core/test/datadriven/README.md, section 7.
+ * The commands of `confchange/testdata`, which test `membership/conf-change.ts` alone. Source:
+ * etcd-io/raft `confchange/datadriven_test.go`.
  */
 
-import { enterJoint, leaveJoint, simpleChange } from '../../src/conf-change.ts';
+import { enterJoint, leaveJoint, simpleChange } from '../../src/membership/conf-change.ts';
 import { describeMembership, describeProgressMap } from '../../src/describe/index.ts';
 import { ascending } from '../../src/ids.ts';
-import { Inflights } from '../../src/inflights.ts';
-import { emptyMembership, type Membership } from '../../src/tracker.ts';
+import { Inflights } from '../../src/tracker/inflights.ts';
+import { emptyMembership, type Membership } from '../../src/tracker/membership-config.ts';
 import { asBool, option, valueOf } from './arguments.ts';
 import { DirectiveError } from './directive-error.ts';
 import type { Directive } from './grammar.ts';

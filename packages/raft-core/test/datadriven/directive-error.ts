@@ -1,4 +1,4 @@
-/** An error that a directive answers with: its text is part of the output. */
+/** An error whose text is the output of a directive. */
 export class DirectiveError extends Error {
   override readonly name = 'DirectiveError';
 }

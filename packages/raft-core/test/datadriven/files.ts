@@ -1,7 +1,7 @@
 /**
- * Where data-driven files are: our own beside the tests, etcd's in a folder that is not part of the
- * repository. `BABUZA_ETCD_RAFT_FIXTURES` names another folder of the same layout: interaction
- * tests in `testdata`, the others in `confchange/testdata` and `quorum/testdata`.
+ * Finds the data-driven files: our own in `test/data`, etcd's in a folder outside the repository.
+ * `BABUZA_ETCD_RAFT_FIXTURES` is the path of another folder with the layout of etcd-io/raft:
+ * interaction tests in `testdata`, the others in `confchange/testdata` and `quorum/testdata`.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export type Kind = 'interaction' | 'confchange' | 'quorum';
 
 export interface DataFile {
-  /** Relative to the folder of its kind. */
+  /** The path below the folder of its kind. */
   readonly name: string;
   readonly path: string;
   readonly text: string;
@@ -30,21 +30,16 @@ const repositoryRoot = fileURLToPath(new URL('../../../..', import.meta.url));
 const given = process.env['BABUZA_ETCD_RAFT_FIXTURES'];
 
 export const etcdFolder: string = given ?? `${repositoryRoot}/../shared/fixtures/etcd-raft`;
-/**
- * Counts are known for the folder that goes with this project, not for any that somebody brings.
- */
+/** Whether the default folder is used. Only its numbers of files are known. */
 export const isDefaultEtcdFolder: boolean = given === undefined;
 export const hasEtcdFolder: boolean = existsSync(etcdFolder);
-/**
- * Whether a run without etcd's files is a failed one; also when somebody names a folder that is not
- * there.
- */
+/** Whether a run without etcd's files fails. A given folder that does not exist fails, too. */
 export const requiresEtcdFolder: boolean =
   isSet('BABUZA_REQUIRE_FIXTURES') || isSet('CI') || given !== undefined;
-/** Whether expectations of our own files are to be written anew. */
+/** Whether the expected outputs of our own files are rewritten. */
 export const rewrites: boolean = isSet('BABUZA_REWRITE');
 
-/** Every file of this kind, in all sub-folders. */
+/** All files of a kind, including those in sub-folders. */
 export function filesOf(folder: string, kind: Kind): DataFile[] {
   const root = `${folder}/${folders[kind]}`;
   if (!existsSync(root)) return [];

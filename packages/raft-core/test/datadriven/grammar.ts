@@ -1,27 +1,23 @@
 /**
- * The grammar of data-driven test files: directives with their input and their expected output.
- * packages/raft-core/test/datadriven/README.md, section 1, describes it; the original is the Go
- * library cockroachdb/datadriven.
+ * The grammar of data-driven test files: directives with their input and their expected output. The
+ * original is the Go library cockroachdb/datadriven.
  */
 
 export interface Argument {
   readonly key: string;
-  /** None for a bare key, which makes it positional. */
+  /** The values; empty for a bare key, which is a positional argument. */
   readonly values: readonly string[];
 }
 
 export interface Directive {
-  /** The line of the directive, from 1. */
+  /** The line number of the directive; the first line is 1. */
   readonly line: number;
   readonly command: string;
   readonly args: readonly Argument[];
   readonly input: string;
-  /** Either empty or ended by a line break. */
+  /** The expected output: empty, or text that ends with a line break. */
   readonly expected: string;
-  /**
-   * The lines from the separator to the end of the expected output, as positions in the list of
-   * lines.
-   */
+  /** The positions of the first line (the separator) and of the end of the expected output. */
   readonly outputStart: number;
   readonly outputEnd: number;
 }
@@ -66,7 +62,7 @@ export function parseFile(text: string): Directive[] {
   return directives;
 }
 
-/** The file with other expected outputs, and everything else as it was. */
+/** Returns the file with new expected outputs and all else unchanged. */
 export function withOutputs(
   text: string,
   directives: readonly Directive[],
@@ -89,7 +85,10 @@ export function withOutputs(
   return `${result.join('\n')}\n`;
 }
 
-/** The command, and `key`, `key=value` or `key=(value, value)` behind it; only spaces separate. */
+/**
+ * A command line: the command, then `key`, `key=value` or `key=(value, value)`, separated by
+ * spaces.
+ */
 export function parseDirectiveLine(line: string): { command: string; args: Argument[] } {
   const end = line.indexOf(' ');
   if (end < 0) return { command: line, args: [] };

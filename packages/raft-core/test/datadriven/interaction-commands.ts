@@ -1,6 +1,6 @@
 /**
- * The commands of the interaction tests: several nodes with a network and disks that the test moves
- * by hand. packages/raft-core/test/datadriven/README.md, sections 4 and 5.
+ * The commands of the interaction tests: several nodes whose network and disks move only by
+ * commands. Source: etcd-io/raft `rafttest/`.
  */
 
 import {
@@ -17,12 +17,10 @@ import {
   describeMessage,
   describeProgressMap,
   describeReady,
-  isLocalThread,
   messageTypeName,
-  ReadOnlyOption,
   stateTypeName,
-  type RaftConfig,
-} from '../../src/index.ts';
+} from '../../src/describe/index.ts';
+import { isLocalThread, ReadOnlyOption, type RaftConfig } from '../../src/index.ts';
 import {
   asBool,
   asId,
@@ -41,7 +39,7 @@ import { parseOperations } from './operations.ts';
 
 type Command = (env: InteractionEnvironment, directive: Directive) => void;
 
-/** How etcd's storage words the errors that ours has codes for. */
+/** The error texts of etcd's storage, by the codes of ours. */
 const storageTexts: ReadonlyMap<unknown, string> = new Map([
   ['WAL_COMPACTED', 'requested index is unavailable due to compaction'],
   ['WAL_UNAVAILABLE', 'requested entry at index is unavailable'],
@@ -51,7 +49,7 @@ const storageTexts: ReadonlyMap<unknown, string> = new Map([
 
 export class InteractionEnvironment {
   readonly nodes: InteractionNode[] = [];
-  /** In flight, in the order in which they were sent. */
+  /** The messages in flight, in the order in which they were sent. */
   messages: Message[] = [];
   readonly output: Output = new Output();
 
@@ -75,7 +73,7 @@ export class InteractionEnvironment {
     return node;
   }
 
-  /** The nodes that are named, or all. */
+  /** The given nodes, or all nodes. */
   namedNodes(directive: Directive): InteractionNode[] {
     const names = positional(directive);
     return names.length === 0 ? this.nodes : names.map((name) => this.node(name));
@@ -118,7 +116,7 @@ export class InteractionEnvironment {
     this.#processWork(work, () => node.apply(work.entries));
   }
 
-  /** Returns how many messages were taken out of the network. */
+  /** Returns the number of messages that were delivered or dropped. */
   deliver(node: bigint, type: string | undefined, drop: boolean): number {
     const taken: Message[] = [];
     const left: Message[] = [];
@@ -154,7 +152,7 @@ export class InteractionEnvironment {
   }
 }
 
-/** The text of an error that a directive may answer with; any other ends the test. */
+/** The text of an error that may be the output of a directive. Any other error ends the test. */
 function errorText(error: unknown): string {
   if (error instanceof DirectiveError) return error.message;
   if (error instanceof Error && 'code' in error && error.code !== 'RAFT_CORE_PANIC') {
@@ -238,7 +236,7 @@ const commands: Readonly<Record<string, Command>> = {
     env.messages.push(message);
     env.output.write(describeMessage(message));
   },
-  // Ours, for features that etcd's scripts do not reach.
+  // These commands are our own, for features that etcd's scripts do not use.
   'read-index': (env, directive) => {
     const [name, context] = positional(directive);
     env.node(name).raw.readIndex(new TextEncoder().encode(context ?? ''));
@@ -354,7 +352,7 @@ function deliverMessages(env: InteractionEnvironment, directive: Directive): voi
   if (count === 0) env.output.write('no messages\n');
 }
 
-/** One node: the step as it is; several: a head line each, and the step indented. */
+/** Runs a step on each node. With several nodes, each output has a head line and is indented. */
 function forNamed(
   env: InteractionEnvironment,
   directive: Directive,
@@ -385,12 +383,12 @@ function stabilize(env: InteractionEnvironment, directive: Directive): void {
   const nodes = env.namedNodes(directive);
   env.output.withLevel(level === undefined ? undefined : valueOf(level), () => {
     while (stabilizeRound(env, nodes)) {
-      // Until nothing is left to do.
+      // The loop ends when no node has work.
     }
   });
 }
 
-/** Returns whether anything was done. */
+/** Returns whether a node had work. */
 function stabilizeRound(env: InteractionEnvironment, nodes: readonly InteractionNode[]): boolean {
   let done = false;
   for (const node of nodes) {

@@ -1,6 +1,6 @@
 /**
- * One node of the interaction tests, with its storage, its state machine ("append all data") and
- * the queues of its storage threads. packages/raft-core/test/datadriven/README.md, section 4.
+ * One node of the interaction tests, with its storage, its state machine, which appends all data,
+ * and the queues of its storage threads. Source: etcd-io/raft `rafttest/interaction_env.go`.
  */
 
 import {
@@ -14,7 +14,8 @@ import {
   type Message,
   type Snapshot,
 } from '@babuza/raftpb';
-import { isEmptyHardState, MemoryStorage, RawNode, type RaftConfig } from '../../src/index.ts';
+import { isEmptyHardState } from '../../src/ready.ts';
+import { MemoryStorage, RawNode, type RaftConfig } from '../../src/index.ts';
 import { DirectiveError } from './directive-error.ts';
 
 const noBytes = new Uint8Array(0);
@@ -40,7 +41,7 @@ export class HistoryStorage extends MemoryStorage {
   }
 }
 
-/** What is written at once: of a Ready, or of a message to the append thread. */
+/** One write, of a Ready or of a message to the append thread. */
 export interface Write {
   readonly hardState?: HardState | undefined;
   readonly entries: readonly Entry[];

@@ -1,6 +1,4 @@
-/**
- * The output of a directive: what the harness writes, and the log lines of the nodes in between.
- */
+/** The output of a directive: the texts of the harness and the log lines of the nodes, in order. */
 
 import type { LogLevel, RaftLogger } from '../../src/index.ts';
 import { DirectiveError } from './directive-error.ts';
@@ -10,7 +8,7 @@ const silent = levels.indexOf('none');
 
 export class Output implements RaftLogger {
   #text = '';
-  /** Lines below it are not written; at `none` nothing is. */
+  /** The lowest level that is written. At `none`, nothing is written. */
   #level = 0;
 
   get text(): string {
@@ -42,7 +40,7 @@ export class Output implements RaftLogger {
     this.#level = level;
   }
 
-  /** Runs with another level, and puts the old one back. */
+  /** Runs a function with another level. */
   withLevel(name: string | undefined, run: () => void): void {
     const before = this.#level;
     if (name !== undefined) this.setLevel(name);
@@ -53,7 +51,7 @@ export class Output implements RaftLogger {
     }
   }
 
-  /** Everything written meanwhile gets two spaces in front of each line. */
+  /** Runs a function and indents the lines that it writes by two spaces. */
   indented(run: () => void): void {
     const before = this.#text;
     this.#text = '';

@@ -1,7 +1,7 @@
-/** Operations of a change of the membership as tests write them: `v1 l2 r3 u4`. */
+/** The operations of a membership change as tests write them: `v1 l2 r3 u4`. */
 
 import { ConfChangeType, type ConfChangeSingle } from '@babuza/raftpb';
-import { quote } from '../../src/index.ts';
+import { quote } from '../../src/describe/index.ts';
 import { DirectiveError } from './directive-error.ts';
 
 const types: ReadonlyMap<string, ConfChangeType> = new Map([
@@ -22,7 +22,7 @@ export function parseOperations(input: string): ConfChangeSingle[] {
   });
 }
 
-/** In the words of Go, because they become an output. */
+/** The error texts are Go's, because they become part of an output. */
 function parseId(text: string): bigint {
   const where = `strconv.ParseUint: parsing ${quote(new TextEncoder().encode(text))}`;
   if (!/^\d+$/.test(text)) throw new DirectiveError(`${where}: invalid syntax`);

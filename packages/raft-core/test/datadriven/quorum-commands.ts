@@ -1,16 +1,16 @@
 /**
- * The commands of `quorum/testdata`: the arithmetic of majorities.
- * packages/raft-core/test/datadriven/README.md, section 8.
+ * The commands of `quorum/testdata`: the arithmetic of majorities. Source: etcd-io/raft
+ * `quorum/datadriven_test.go`.
  */
 
 import { idSetOf, union, type IdSet } from '../../src/ids.ts';
-import { jointVote, majorityIndex, majorityVote, VoteResult } from '../../src/quorum.ts';
+import { jointVote, majorityIndex, majorityVote, VoteResult } from '../../src/tracker/quorum.ts';
 import { asId, asIds, option } from './arguments.ts';
 import type { Directive } from './grammar.ts';
 
 interface Voters {
   readonly incoming: IdSet;
-  /** Absent when the test is about one majority. */
+  /** The outgoing voters; absent in a test of one majority. */
   readonly outgoing: IdSet | undefined;
 }
 
@@ -22,7 +22,7 @@ export function runQuorumDirective(directive: Directive): string {
     incoming: idSetOf(incomingIds),
     outgoing: second === undefined ? undefined : idSetOf(outgoingIds),
   };
-  // Values belong to the voters in the order in which they are first named.
+  // The values belong to the voters in the order of their first mention.
   const order = [...new Set([...incomingIds, ...outgoingIds])];
   if (directive.command === 'committed') return committed(voters, order, directive);
   if (directive.command === 'vote') return vote(voters, order, directive);
@@ -52,7 +52,7 @@ function committedIndex(
   return Math.min(of(incoming), of(outgoing));
 }
 
-/** The same question asked differently must have the same answer. */
+/** Checks that equal questions have the same answer. */
 function checkOtherWays(voters: Voters, known: ReadonlyMap<bigint, number>, index: number): void {
   const { incoming, outgoing } = voters;
   const others: [string, number][] =
@@ -64,7 +64,7 @@ function checkOtherWays(voters: Voters, known: ReadonlyMap<bigint, number>, inde
         ]
       : [['swapped', committedIndex({ incoming: outgoing, outgoing: incoming }, known)]];
   for (const lower of [0, 1]) {
-    // Whoever is below the result may be further below.
+    // A voter below the result may as well have acknowledged nothing.
     const lowered = new Map(known);
     for (const [id, value] of known) if (value < index) lowered.set(id, Math.min(value, lower));
     others.push([`lowered to ${lower}`, committedIndex(voters, lowered)]);
@@ -74,7 +74,10 @@ function checkOtherWays(voters: Voters, known: ReadonlyMap<bigint, number>, inde
   }
 }
 
-/** The highest index that more than half have reached, by asking each voter about each index. */
+/**
+ * Returns the highest index that a majority has acknowledged, by counting the voters for each
+ * index.
+ */
 export function indexByCounting(voters: IdSet, known: ReadonlyMap<bigint, number>): number {
   if (voters.length === 0) return Infinity;
   let best = 0;
@@ -86,7 +89,7 @@ export function indexByCounting(voters: IdSet, known: ReadonlyMap<bigint, number
   return best;
 }
 
-/** A picture of who has acknowledged what. */
+/** Draws the acknowledged indexes as etcd's tests print them. */
 function describeIndexes(order: readonly bigint[], known: ReadonlyMap<bigint, number>): string {
   const count = order.length;
   if (count === 0) return '<empty majority quorum>';
@@ -133,7 +136,7 @@ function vote(voters: Voters, order: readonly bigint[], directive: Directive): s
   return `${resultName(result)}\n`;
 }
 
-/** The values of a list; `()` has none. */
+/** The values of a list; `()` is empty. */
 function valuesOf(directive: Directive, key: string): string[] {
   return (option(directive, key)?.values ?? []).filter((value) => value !== '');
 }

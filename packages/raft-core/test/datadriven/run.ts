@@ -1,4 +1,4 @@
-/** Runs one data-driven file from a fresh state, and compares every output byte for byte. */
+/** Runs one data-driven file from a new environment, and compares each output byte for byte. */
 
 import { writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
@@ -8,7 +8,7 @@ import { parseFile, withOutputs, type Directive } from './grammar.ts';
 import { InteractionEnvironment } from './interaction-commands.ts';
 import { runQuorumDirective } from './quorum-commands.ts';
 
-/** A new environment: what answers the directives of one file. */
+/** Makes the environment that runs the directives of one file. */
 function newHandler(kind: Kind): (directive: Directive) => string {
   if (kind === 'quorum') return runQuorumDirective;
   const environment =
@@ -16,7 +16,7 @@ function newHandler(kind: Kind): (directive: Directive) => string {
   return (directive) => environment.run(directive);
 }
 
-/** Ends at the first difference: what follows it means nothing. */
+/** Stops at the first difference, because later outputs depend on it. */
 export function checkFile(kind: Kind, file: DataFile): void {
   const handle = newHandler(kind);
   for (const directive of parseFile(file.text)) {
@@ -25,9 +25,7 @@ export function checkFile(kind: Kind, file: DataFile): void {
   }
 }
 
-/**
- * Writes down what comes out now. Commit the difference only when its cause is known and wanted.
- */
+/** Rewrites the expected outputs. Commit a difference only when its cause is known and wanted. */
 export function rewriteFile(kind: Kind, file: DataFile): void {
   const handle = newHandler(kind);
   const directives = parseFile(file.text);

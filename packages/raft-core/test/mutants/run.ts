@@ -1,5 +1,6 @@
 /**
- * Runs the tests of all mutants of a list, in a run of their own, and checks that each was caught.
+ * Runs the tests of all planted errors of a list in a vitest run of their own, and checks that each
+ * error fails its test.
  */
 
 import { execFile } from 'node:child_process';
@@ -16,7 +17,7 @@ const vitest = fileURLToPath(
 );
 const sources = fileURLToPath(new URL('../../src', import.meta.url));
 
-/** `which` is the list, as `vitest.config.ts` knows it. */
+/** `which` is the name of the list in `vitest.config.ts`. */
 export function testMutants(
   which: 'rules' | 'simulation',
   mutants: readonly Mutant[],
@@ -27,7 +28,7 @@ export function testMutants(
   beforeAll(async () => {
     const scratch = mkdtempSync(`${tmpdir()}/babuza-mutants-`);
     const results = `${scratch}/results.json`;
-    // The inner run is its own: nothing of this one's environment may tell it otherwise.
+    // The inner run must not inherit the variables that vitest has set for this one.
     const { VITEST: _, VITEST_MODE: __, ...environment } = process.env;
     await promisify(execFile)(process.execPath, [vitest, 'run', '--config', config], {
       env: { ...environment, BABUZA_MUTANTS: which, BABUZA_MUTANT_RESULTS: results },
@@ -41,7 +42,7 @@ export function testMutants(
     '$name',
     ({ name, file, find, caughtBy, number }) => {
       const source = readFileSync(`${sources}/${file}`, 'utf8');
-      expect(source.split(find).length - 1, `${file} has the place once`).toBe(1);
+      expect(source.split(find).length - 1, `${file} has the passage once`).toBe(1);
       const titles = failed[String(number)] ?? [];
       const caught = titles.filter((title) => title.includes(caughtBy[1]));
       expect(caught).not.toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * One project per mutant: its change is made while the source is loaded, and the file of its test
- * runs on that.
+ * One vitest project for each planted error: the source is changed while it is loaded, and the
+ * named test file runs with it.
  */
 
 import { writeFileSync } from 'node:fs';
@@ -12,18 +12,18 @@ import { mutantSeeds, simulationMutants } from './simulation-list.ts';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 const resultFile = process.env['BABUZA_MUTANT_RESULTS'];
-/** Which list: see `run.ts`. */
+/** The list that `run.ts` has selected. */
 const list = process.env['BABUZA_MUTANTS'] === 'simulation' ? simulationMutants : mutants;
 const conditions = ['@babuza/source', 'node', 'import', 'module', 'default'];
 
-/** Which tests failed under which mutant. */
+/** The titles of the failed tests, by the number of the planted error. */
 const failed: Record<string, string[]> = {};
 
 const collector: Reporter = {
   onTestCaseResult(test: TestCase): void {
     const titles = (failed[test.project.name] ??= []);
     const { state, errors } = test.result();
-    // With the reason: the simulation says which seed it was.
+    // The title has the reason, which names the seed of a simulation.
     if (state === 'failed') titles.push(`${test.fullName}: ${errors?.[0]?.message.split('\n')[0]}`);
   },
   onTestRunEnd(): void {

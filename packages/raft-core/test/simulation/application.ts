@@ -1,6 +1,6 @@
 /**
- * The replicated application of a node: a chain of digests over the entries it was given, and the
- * membership. It lives in memory; only its snapshots outlive a crash.
+ * The replicated application of a node: a chain of digests over the applied entries, and the
+ * membership. It is in memory; only its snapshots survive a crash.
  */
 
 import { emptyConfState, type ConfState, type Entry, type Snapshot } from '@babuza/raftpb';
@@ -12,8 +12,8 @@ export class Application {
   digest = 0;
   confState: ConfState = emptyConfState;
   /**
-   * Entries up to here are covered by a snapshot that was received and is not installed yet: they
-   * must not be applied any more, because the core has the membership of the snapshot already.
+   * The index of a received snapshot that is not installed yet. Entries up to it must not be
+   * applied any more, because the core already has the membership of the snapshot.
    */
   supersededTo = 0;
 
@@ -24,7 +24,7 @@ export class Application {
     this.digest = digest >>> 0;
   }
 
-  /** The state as of now, for a snapshot. */
+  /** Encodes the state for a snapshot. */
   encode(): Uint8Array {
     const data = new Uint8Array(digestBytes);
     new DataView(data.buffer).setUint32(0, this.digest);
@@ -34,7 +34,7 @@ export class Application {
   restore({ metadata, data }: Snapshot): void {
     this.applied = metadata.index;
     this.confState = metadata.confState;
-    // The snapshot that a group is founded with has no data: nothing was applied.
+    // The snapshot that a group starts with has no data.
     this.digest =
       data === undefined || data.length === 0
         ? 0

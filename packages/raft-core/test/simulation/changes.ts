@@ -1,6 +1,6 @@
 /**
- * Changes of the membership, drawn so that they are possible when they are committed: a change that
- * is not (all voters removed, say) is a fatal mistake of whoever proposes it.
+ * Random membership changes that are still possible when they are committed. To propose a change
+ * that is not, for instance one that removes all voters, is a fatal error of the user.
  */
 
 import {
@@ -20,9 +20,7 @@ const transitions = [
   ConfChangeTransition.JointExplicit,
 ];
 
-/**
- * For a leader that knows the membership in force; it takes no change while another is under way.
- */
+/** A change for a leader, which knows the membership in force and accepts one change at a time. */
 export function drawChange(
   random: Random,
   ids: readonly bigint[],
@@ -47,7 +45,7 @@ export function drawChange(
   return { transition: random.pick(transitions), changes };
 }
 
-/** Other voters, perhaps none of those before: the two halves of the joint state need not meet. */
+/** A change to other voters. The two halves of the joint membership may have no voter in common. */
 function drawReplacement(
   random: Random,
   ids: readonly bigint[],
@@ -74,8 +72,8 @@ function drawReplacement(
 }
 
 /**
- * For a follower, whose leader may know another membership: it adds a voter, which is always
- * possible.
+ * A change for a follower, whose leader may have another membership. It adds a voter, which is
+ * always possible.
  */
 export function drawForwardedChange(random: Random, ids: readonly bigint[]): ConfChange {
   return { id: 0n, type: ConfChangeType.AddNode, nodeId: random.pick(ids) };

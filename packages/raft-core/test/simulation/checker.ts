@@ -1,57 +1,70 @@
 /**
- * The invariants of Raft, over all nodes and the whole run, crashes included; looked at after every
- * step, and each time only what the step has changed. Raft paper, figure 3 and section 5.4.
+ * The invariants of Raft, over all nodes and the whole run with its crashes. After each step, the
+ * checker looks at what the step has changed. Raft paper, figure 3 and section 5.4.
  */
 
 import { EntryType, MessageType, type Entry, type HardState, type Message } from '@babuza/raftpb';
-import { StateType, type MemoryStorage } from '../../src/index.ts';
-import type { RaftLog } from '../../src/log.ts';
+import { StateType, type MemoryStorage, type RawNode } from '../../src/index.ts';
+import type { RaftLog } from '../../src/log/raft-log.ts';
 import type { Counters } from './counters.ts';
 import { termIn, type Disk, type Write } from './disk.ts';
 import { Ledger } from './ledger.ts';
-import type { SimulatedNode } from './node.ts';
 import type { Reads } from './reads.ts';
 import { demand } from './violation.ts';
 
-/** What a node was when it was last looked at. */
+/** The state of a node at its last check. */
 export interface Seen {
   readonly hardState: HardState;
   readonly applied: number;
   readonly state: StateType;
 }
 
+/** The node as the checker sees it. */
+export interface CheckedNode {
+  readonly id: bigint;
+  readonly disk: Disk;
+  /** The core; nothing while the node is down. */
+  readonly raw: RawNode | undefined;
+  /** The core of a node that is up. */
+  readonly running: RawNode;
+  /** How often the node was started or has crashed. */
+  readonly incarnation: number;
+  /** The state at the end of the last check. */
+  seen: Seen;
+}
+
 interface Leadership {
   readonly node: bigint;
   /**
-   * Which life of the node: one that has forgotten that it led must not lead the same term again.
+   * The incarnation of the node. A restarted node must not lead a term again in which it has led.
    */
-  readonly life: number;
+  readonly incarnation: number;
 }
 
 export class Checker {
   readonly ledger: Ledger = new Ledger();
-  readonly #nodes: ReadonlyMap<bigint, SimulatedNode>;
+  readonly #nodes: ReadonlyMap<bigint, CheckedNode>;
   readonly #reads: Reads;
   readonly #counters: Counters;
   readonly #leaders: Map<number, Leadership> = new Map();
-  /** Of each node, the candidate that it voted for in each term. */
+  /** The vote of each node in each term, under the key `node/term`. */
   readonly #votes: Map<string, bigint> = new Map();
-  /** Campaigns because of a transfer. */
+  /** The campaigns that a leadership transfer has caused. */
   readonly #transfers: Set<string> = new Set();
 
-  constructor(nodes: ReadonlyMap<bigint, SimulatedNode>, reads: Reads, counters: Counters) {
+  constructor(nodes: ReadonlyMap<bigint, CheckedNode>, reads: Reads, counters: Counters) {
     this.#nodes = nodes;
     this.#reads = reads;
     this.#counters = counters;
   }
 
-  /** What the group begins with is committed by decree. */
+  /** Records the entries that the group starts with as committed. */
   found(index: number, term: number): void {
     while (this.ledger.commit < index) this.ledger.noteCommitted(term, term);
   }
 
-  /** After everything that touched this node. */
-  afterStep(node: SimulatedNode): void {
+  /** Checks a node after each step that has changed it. */
+  afterStep(node: CheckedNode): void {
     const { raw, seen, id } = node;
     if (raw === undefined) return;
     const { term, vote, log, state } = raw.unsafeRaft;
@@ -78,19 +91,20 @@ export class Checker {
     }
   }
 
-  /** Entries that a node is about to write. */
+  /** Checks entries that a node is about to write. */
   beforeWrite(entries: readonly Entry[], log: RaftLog): void {
     const first = entries[0];
     if (first !== undefined) this.ledger.noteWritten(entries, log.termOrZero(first.index - 1));
   }
 
   /**
-   * A message leaves a node, or comes back to itself: what it grants or claims is out in the world.
+   * Checks a message that leaves a node, or comes back to itself: its vote or acknowledgment now
+   * counts.
    */
   sent(message: Message): void {
     const { type, from, to, term, reject, entries, logTerm, context } = message;
     if (type === MessageType.App) this.ledger.noteWritten(entries, logTerm);
-    // Only the target of a transfer asks for votes with a context.
+    // Only the vote requests of a transfer's target have a context.
     if (type === MessageType.Vote && context !== undefined) this.#transfers.add(`${from}/${term}`);
     if (reject) return;
     if (type === MessageType.AppResp) this.#checkAcknowledgment(message);
@@ -111,7 +125,9 @@ export class Checker {
     this.#votes.set(key, to);
   }
 
-  /** With asynchronous writes, what is handed out to be applied is durable here. */
+  /**
+   * With asynchronous writes, entries that are handed out to be applied are durable on this node.
+   */
   toBeApplied(id: bigint, entries: readonly Entry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
@@ -123,7 +139,7 @@ export class Checker {
     );
   }
 
-  applied(node: SimulatedNode, entry: Entry): void {
+  applied(node: CheckedNode, entry: Entry): void {
     const { ledger } = this;
     const { index, term } = entry;
     demand(
@@ -135,9 +151,9 @@ export class Checker {
   }
 
   /**
-   * A write is about to become durable: it must not take back what is durable and, as this node
-   * knows, committed. What it does not know of may go: a slow disk writes what the node took over
-   * in an older term, while the entry that it replaces was committed without this node.
+   * Checks a write before it becomes durable. It must not replace a durable entry that this node
+   * knows to be committed. An entry that was committed without this node may go: a slow disk still
+   * writes what the node has accepted in an older term.
    */
   beforeDurable(id: bigint, { durable }: Disk, { hardState, entries }: Write): void {
     if (hardState !== undefined) {
@@ -156,8 +172,8 @@ export class Checker {
   }
 
   /**
-   * One of an older term does not count any more: a leader of a newer one may have taken it back
-   * meanwhile.
+   * Checks an acknowledgment. One of an older term no longer counts: a leader of a newer term may
+   * have replaced the entry.
    */
   #checkAcknowledgment({ from, index, term }: Message): void {
     if (this.#nodes.get(from)?.seen.hardState.term !== term) return;
@@ -175,13 +191,15 @@ export class Checker {
     return node.disk.durable;
   }
 
-  #checkNewLeader(node: SimulatedNode, term: number): void {
-    const { id, life } = node;
-    const known = this.#leaders.get(term) ?? { node: id, life };
+  #checkNewLeader(node: CheckedNode, term: number): void {
+    const { id, incarnation } = node;
+    const known = this.#leaders.get(term) ?? { node: id, incarnation };
     demand(
-      known.node === id && known.life === life,
+      known.node === id && known.incarnation === incarnation,
       'one leader per term',
-      () => `term ${term}: node ${known.node} in life ${known.life} and ${id} in life ${life} led`,
+      () =>
+        `two leaders of term ${term}: node ${known.node}, incarnation ${known.incarnation}, and ` +
+        `node ${id}, incarnation ${incarnation}`,
     );
     this.#leaders.set(term, known);
     this.#checkElected(node, term);
@@ -195,7 +213,7 @@ export class Checker {
     }
   }
 
-  #checkElected({ id, running }: SimulatedNode, term: number): void {
+  #checkElected({ id, running }: CheckedNode, term: number): void {
     const { hardState } = this.#durableOf(id).initialState();
     const votedForSelf = hardState.term === term && hardState.vote === id;
     const { incoming, outgoing } = running.unsafeRaft.tracker.config;
@@ -211,8 +229,8 @@ export class Checker {
     }
   }
 
-  /** Otherwise it could be elected by a membership that is not in force any more. */
-  #checkCampaign({ id }: SimulatedNode, applied: number, committed: number): void {
+  /** Checks a candidate for unapplied changes: the votes of an old membership could elect it. */
+  #checkCampaign({ id }: CheckedNode, applied: number, committed: number): void {
     for (let index = applied + 1; index <= committed; index += 1) {
       const isChange = this.ledger.committedEntry(index)?.type !== EntryType.Normal;
       const text = (): string => `node ${id} campaigns and has not applied the change at ${index}`;
@@ -221,10 +239,10 @@ export class Checker {
   }
 
   /**
-   * This node is the first to know of these commits: it must lead, and quorums must have them
-   * durably.
+   * Checks a commit that no node has known before: the node must be leader, and quorums must have
+   * the entries durably.
    */
-  #checkCommit(node: SimulatedNode): void {
+  #checkCommit(node: CheckedNode): void {
     const raft = node.running.unsafeRaft;
     const { ledger } = this;
     demand(
@@ -261,17 +279,17 @@ export class Checker {
 
   #holdsDurably(id: bigint, index: number, term: number): boolean {
     const durable = this.#durableOf(id);
-    // Behind a snapshot, which has been compared already.
+    // Entries up to a snapshot were compared before.
     return index < durable.firstIndex() - 1 || termIn(durable, index) === term;
   }
 
-  #checkCommitted(node: SimulatedNode, after: number, upTo: number): void {
+  #checkCommitted(node: CheckedNode, after: number, upTo: number): void {
     for (let index = after + 1; index <= upTo; index += 1) {
       this.#checkHolds(node, index, 'same entry per index');
     }
   }
 
-  #checkHolds(node: SimulatedNode, index: number, invariant: string): void {
+  #checkHolds(node: CheckedNode, index: number, invariant: string): void {
     const { log } = node.running.unsafeRaft;
     if (index < log.firstIndex() - 1) return;
     const term = index > log.lastIndex() ? 0 : log.termOrZero(index);

@@ -1,4 +1,4 @@
-/** What runs have exercised: a simulation that never elects anybody finds nothing. */
+/** Counts the events of runs. A simulation in which no leader is elected finds nothing. */
 
 const names = [
   'seeds',
@@ -43,7 +43,7 @@ const names = [
 
 export type Counter = (typeof names)[number];
 
-/** How often each happens at least, on average of the runs, where that is not once. */
+/** The least average number per run of the events for which it is not 1. */
 const leastPerRun: Partial<Record<Counter, number>> = {
   steps: 2000,
   elections: 2,
@@ -81,7 +81,7 @@ export class Counters {
     for (const name of names) this.add(name, other.of(name));
   }
 
-  /** Those that happened too rarely in so many runs to say that they were exercised. */
+  /** The events that happened too rarely in this number of runs. */
   rareIn(runs: number): Counter[] {
     return names.filter((name) => this.of(name) < runs * (leastPerRun[name] ?? 1));
   }

@@ -1,13 +1,13 @@
 /**
- * A disk: what was written is visible at once, but only what was synced, and perhaps some of the
- * writes behind it in their order, survives a crash. One write is atomic.
+ * A disk. A write is visible at once. A crash keeps all synced writes, and perhaps some of the
+ * later ones, in their order. A write is atomic.
  */
 
 import type { ConfState, Entry, HardState, Snapshot } from '@babuza/raftpb';
 import { MemoryStorage } from '../../src/index.ts';
 
 /**
- * What is written at once; `created` is a snapshot of the own application, with what it makes
+ * One write. `created` is a snapshot of the node's own application, and the entries that it makes
  * obsolete.
  */
 export interface Write {
@@ -21,29 +21,29 @@ export interface CreatedSnapshot {
   readonly index: number;
   readonly confState: ConfState;
   readonly data: Uint8Array;
-  /** The entries up to here go; 0 for none. */
+  /** The entries up to this index are compacted; 0 for none. */
   readonly compactTo: number;
 }
 
 export class Disk {
-  /** What the node reads. */
+  /** The storage that the node reads. */
   visible: MemoryStorage = new MemoryStorage();
-  /** What a crash leaves, at least. */
+  /** The storage that a crash leaves at least. */
   durable: MemoryStorage = new MemoryStorage();
   #pending: Write[] = [];
-  /** Told of every write before it becomes durable. */
+  /** Called with each write before it becomes durable. */
   readonly #beforeDurable: (write: Write) => void;
 
   constructor(beforeDurable: (write: Write) => void) {
     this.#beforeDurable = beforeDurable;
   }
 
-  /** How many writes are not durable. */
+  /** The number of writes that are not durable. */
   get pendingCount(): number {
     return this.#pending.length;
   }
 
-  /** Begins with a snapshot that holds the membership. */
+  /** Starts with a snapshot that holds the membership. */
   found(snapshot: Snapshot): void {
     const { index: commit, term } = snapshot.metadata;
     this.write({ hardState: { term, vote: 0n, commit }, entries: [], snapshot });
@@ -76,7 +76,7 @@ export class Disk {
   }
 }
 
-/** The term at `index`, and 0 where the storage does not know it. */
+/** The term at `index`, or 0 when the storage does not know it. */
 export function termIn(storage: MemoryStorage, index: number): number {
   const isKnown = index >= storage.firstIndex() - 1 && index <= storage.lastIndex();
   return isKnown ? storage.term(index) : 0;
@@ -94,7 +94,7 @@ function applyWrite(storage: MemoryStorage, write: Write): void {
 
 /** The newest snapshot in a storage. */
 export function snapshotIn(storage: MemoryStorage): Snapshot | undefined {
-  // One that holds a membership, and so at least one voter: all that are taken or received do.
+  // Every snapshot that was taken or received has a membership with at least one voter.
   if (storage.initialState().confState.voters.length === 0) return undefined;
   return storage.snapshot();
 }

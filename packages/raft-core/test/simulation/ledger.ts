@@ -1,7 +1,6 @@
 /**
- * What the whole group has ever written, committed and applied, from the view of one who sees all
- * nodes at once. Crashes do not reach it. Each fact is noted once, when it first appears, and
- * compared with ever after.
+ * All entries that the group has ever written, committed and applied. Crashes do not affect it.
+ * Each fact is recorded when it first appears, and every later one is compared with it.
  */
 
 import type { Entry } from '@babuza/raftpb';
@@ -9,7 +8,7 @@ import { demand } from './violation.ts';
 
 interface Committed {
   readonly term: number;
-  /** The term of the leader that committed it. */
+  /** The term of the leader that has committed the entry. */
   readonly byTerm: number;
 }
 
@@ -24,12 +23,12 @@ const noBytes = new Uint8Array(0);
 
 export class Ledger {
   readonly #written: Map<number, Written> = new Map();
-  /** Of each index, from 1 on, at its position. */
+  /** The committed entries; the first one has index 1. */
   readonly #committed: (Committed | undefined)[] = [undefined];
-  /** What the application is after each index: the same on all nodes. */
+  /** The digest of the application after each index, which is the same on all nodes. */
   readonly #digests: Map<number, number> = new Map();
 
-  /** The highest index that any node knew to be committed. */
+  /** The highest commit index of any node. */
   get commit(): number {
     return this.#committed.length - 1;
   }
@@ -39,8 +38,8 @@ export class Ledger {
   }
 
   /**
-   * The entry that is committed at an index; nothing when it was never seen, as those of the
-   * founding.
+   * The entry that is committed at an index; nothing when it was never seen, like the entries that
+   * the group starts with.
    */
   committedEntry(index: number): Entry | undefined {
     const term = this.#committed[index]?.term;
@@ -48,8 +47,9 @@ export class Ledger {
   }
 
   /**
-   * Entries that stand behind one of `previousTerm`, in a log or a message. Log matching by
-   * induction: an (index, term) has one payload and one term before it, wherever it appears.
+   * Checks entries of a log or a message that follow an entry of `previousTerm`. This proves log
+   * matching by induction: an index and term have the same payload and the same previous term
+   * everywhere.
    */
   noteWritten(entries: readonly Entry[], previousTerm: number): void {
     let previous = previousTerm;
@@ -69,12 +69,12 @@ export class Ledger {
     }
   }
 
-  /** The next index is committed. */
+  /** Records that the next index is committed. */
   noteCommitted(term: number, byTerm: number): void {
     this.#committed.push({ term, byTerm });
   }
 
-  /** The application of a node has this digest after `index`. */
+  /** Records the digest of a node's application after `index`. */
   noteDigest(node: bigint, index: number, digest: number): void {
     const known = this.#digests.get(index);
     if (known === undefined) this.#digests.set(index, digest);

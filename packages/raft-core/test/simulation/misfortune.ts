@@ -1,11 +1,10 @@
-/**
- * What goes wrong while the world is hostile: crashes, also of majorities, and cuts in the network.
- */
+/** The faults that are injected: crashes, even of majorities, and network partitions. */
 
 import type { Network } from './network.ts';
-import type { SimulatedNode, World } from './node.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 
-/** How often somebody looks for a bad moment. */
+/** The time between two checks whether a node is at a critical point. */
 const worstMomentEveryMs = 5;
 
 export class Misfortune {
@@ -23,13 +22,13 @@ export class Misfortune {
     this.#repeat(options.partitionEveryMs, () => this.#partition());
   }
 
-  /** Nothing goes wrong any more. */
+  /** Ends the faults. */
   end(): void {
     this.#network.heal();
     for (const node of this.#nodes) node.stalledUntil = 0;
   }
 
-  /** Does it again and again, this often on average, as long as the world is hostile. */
+  /** Repeats an action, at random times with this average distance, until the faults end. */
   #repeat(everyMs: number, action: () => void): void {
     const { random, scheduler } = this.#world;
     scheduler.after(everyMs * 2 * random.next(), () => {
@@ -49,8 +48,8 @@ export class Misfortune {
   }
 
   /**
-   * Crashes a node whose core is ahead of its disk: what it has said since must not have needed the
-   * disk.
+   * Crashes a node whose core is ahead of its disk. Its messages since the last sync must not
+   * depend on the lost writes.
    */
   #crashAtWorstMoment(): void {
     const { random, options } = this.#world;

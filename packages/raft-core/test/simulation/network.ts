@@ -1,16 +1,17 @@
 /**
- * The network: loses, repeats, delays and so reorders messages; cuts connections, in one or both
- * directions.
+ * The network. It loses, repeats and delays messages, which reorders them, and cuts connections in
+ * one or both directions.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';
 import type { SnapshotOutcome } from '../../src/index.ts';
-import type { SimulatedNode, World } from './node.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 
 export class Network {
   readonly #world: World;
   readonly #nodes: ReadonlyMap<bigint, SimulatedNode>;
-  /** Connections that are cut, as `from>to`. */
+  /** The connections that are cut, as `from>to`. */
   #cuts: Set<string> = new Set();
 
   constructor(world: World, nodes: ReadonlyMap<bigint, SimulatedNode>) {
@@ -32,7 +33,7 @@ export class Network {
     }
   }
 
-  /** Nobody in `group` hears anybody outside, and the other way around. */
+  /** Cuts all connections between `group` and the other nodes. */
   split(group: readonly bigint[]): void {
     for (const from of this.#nodes.keys()) {
       for (const to of this.#nodes.keys()) {
@@ -70,7 +71,7 @@ export class Network {
     counters.add('delivered');
     trace.mix(type);
     receiver.act(`gets ${nameOf(message)}`, (raw) => raw.step(message));
-    // The sender is told, and now and then the wrong thing.
+    // The sender gets a report, which is sometimes wrong.
     if (type === MessageType.Snap) {
       this.#report(message, this.#world.random.chance(0.95) ? 'finish' : 'failure');
     }
@@ -89,7 +90,7 @@ export class Network {
     }
   }
 
-  /** Every snapshot that was sent is reported, sooner or later. */
+  /** Each snapshot that was sent is reported at some time. */
   #report({ from, to }: Message, outcome: SnapshotOutcome): void {
     const { random, counters, scheduler } = this.#world;
     scheduler.after(random.next() * 20, () => {

@@ -1,6 +1,6 @@
 /**
- * One node: the core, its disk, its application, and the work between them, which proceeds in small
- * steps (see `ready-loop.ts` and `storage-threads.ts`) so that a crash or a message can come
+ * One node: the core, its disk, its application, and the work between them. The work proceeds in
+ * small steps (see `ready-loop.ts` and `storage-threads.ts`), so that a crash or a message can come
  * between any two of them.
  */
 
@@ -16,46 +16,13 @@ import {
 } from '@babuza/raftpb';
 import { RaftCoreError, RawNode, StateType, type Ready } from '../../src/index.ts';
 import { Application } from './application.ts';
-import type { Checker, Seen } from './checker.ts';
-import type { Counters } from './counters.ts';
+import type { CheckedNode, Seen } from './checker.ts';
 import { Disk, snapshotIn } from './disk.ts';
-import type { Options } from './options.ts';
-import type { Random } from './random.ts';
 import { ReadyLoop } from './ready-loop.ts';
-import type { Reads } from './reads.ts';
-import type { Scheduler } from './scheduler.ts';
 import { StorageThreads } from './storage-threads.ts';
-import type { Trace } from './trace.ts';
+import type { StorageWork, WorkingNode } from './storage-work.ts';
 import { demand } from './violation.ts';
-
-/** What may be done wrong on purpose, to see that it is found. */
-export interface Faults {
-  /** With asynchronous writes, vote requests leave before the term they are about is durable. */
-  readonly votesLeaveEarly?: boolean;
-  /** Reads are checked also where a single voter answers: see `reads.ts`. */
-  readonly holdsSingleVotersToReads?: boolean;
-}
-
-/** What all nodes share. */
-export interface World {
-  readonly faults: Faults;
-  readonly options: Options;
-  readonly random: Random;
-  readonly scheduler: Scheduler;
-  readonly checker: Checker;
-  readonly reads: Reads;
-  readonly counters: Counters;
-  readonly trace: Trace;
-  /** No more misfortunes: the group has to settle. */
-  readonly isCalm: boolean;
-  send(message: Message): void;
-}
-
-/** How the work of Readys is done. */
-export interface StorageWork {
-  /** Something may have to be done now. */
-  wake(): void;
-}
+import type { World } from './world.ts';
 
 const noBytes = new Uint8Array(0);
 const nothingSeen: Seen = {
@@ -63,21 +30,24 @@ const nothingSeen: Seen = {
   applied: 0,
   state: StateType.Follower,
 };
-/** Refusals that any user of the core must expect; everything else is a failure. */
+/** The errors that a user of the core must expect. Any other error is a failure of the run. */
 const refusals: ReadonlySet<string> = new Set([
   'RAFT_CORE_PROPOSAL_DROPPED',
   'RAFT_CORE_PEER_NOT_FOUND',
 ]);
 
-export class SimulatedNode {
+export class SimulatedNode implements CheckedNode, WorkingNode {
   readonly id: bigint;
   readonly disk: Disk;
   raw: RawNode | undefined;
   application: Application = new Application();
   seen: Seen = nothingSeen;
-  /** Counts the starts: what was planned in an older life does not happen. */
-  life = 0;
-  /** The disk does not finish anything before. */
+  /**
+   * The number of starts and crashes. Actions that were planned before the last of them are
+   * dropped.
+   */
+  incarnation = 0;
+  /** No write of the disk ends before this time. */
   stalledUntil = 0;
   readonly #world: World;
   #work: StorageWork | undefined;
@@ -106,7 +76,7 @@ export class SimulatedNode {
     this.application = new Application();
     if (snapshot !== undefined) this.application.restore(snapshot);
     this.application.confState = confState;
-    this.life += 1;
+    this.incarnation += 1;
     const { applied } = this.application;
     trace.note(() => `${this.id} starts: term ${hardState.term}, log to ${visible.lastIndex()}`);
     this.seen = { hardState, applied, state: StateType.Follower };
@@ -130,14 +100,17 @@ export class SimulatedNode {
     const { random, counters, trace } = this.#world;
     this.raw = undefined;
     this.#work = undefined;
-    this.life += 1;
+    this.incarnation += 1;
     const lost = this.disk.crash(random.below(this.disk.pendingCount + 1));
     counters.add('crashes');
     counters.add('writesLost', lost);
     trace.note(() => `${this.id} crashes`);
   }
 
-  /** Does something to the core; refusals that every user must expect are none of our business. */
+  /**
+   * Calls the core, checks the invariants, and wakes the storage work. Expected errors are only
+   * counted.
+   */
   act(what: string, action: (raw: RawNode) => void): void {
     const { raw } = this;
     if (raw === undefined) return;
@@ -162,11 +135,11 @@ export class SimulatedNode {
     this.#work?.wake();
   }
 
-  /** Does it after a while, if the node still lives this life. */
+  /** Calls `action` after `delay`, unless the node has crashed by then. */
   later(delay: number, what: string, action: (raw: RawNode) => void): void {
-    const { life } = this;
+    const { incarnation } = this;
     this.#world.scheduler.after(delay, () => {
-      if (this.life === life) this.act(what, action);
+      if (this.incarnation === incarnation) this.act(what, action);
     });
   }
 
@@ -198,8 +171,8 @@ export class SimulatedNode {
   }
 
   /**
-   * Whether these committed entries may be applied now. Where the settings of the run say so,
-   * changes of the membership wait until it is durable that they are committed.
+   * Whether these committed entries may be applied now. If the options of the run say so, a
+   * membership change waits until the commit index that covers it is durable.
    */
   mayApply(entries: readonly Entry[]): boolean {
     if (!this.#world.options.changesWaitForDurableCommit) return true;
@@ -231,7 +204,7 @@ export class SimulatedNode {
     if (application.applied - snapshotIndex >= snapshotEvery) this.takeSnapshot();
   }
 
-  /** A received snapshot was written: the application takes it over. */
+  /** Restores the application from a received snapshot, which was written. */
   install(snapshot: Snapshot): void {
     const { application } = this;
     const { checker, counters } = this.#world;
@@ -240,9 +213,7 @@ export class SimulatedNode {
     counters.add('snapshotsInstalled');
   }
 
-  /**
-   * Has the application take a snapshot and compacts the log behind it, as far as it is durable.
-   */
+  /** Takes a snapshot of the application and compacts the log up to it, as far as it is durable. */
   takeSnapshot(): void {
     const { application, disk } = this;
     const { visible, durable } = disk;
@@ -253,7 +224,7 @@ export class SimulatedNode {
     const { commit } = durable.initialState().hardState;
     if (index > commit || index > durable.lastIndex()) return;
     const { options, random, counters } = this.#world;
-    // The core looks at what it does not know to be applied, so that must stay in the log.
+    // The core reads entries that it does not know to be applied, so they must stay in the log.
     const knownApplied = this.running.basicStatus().applied;
     const compactTo = Math.min(index - random.between(0, options.keptBehindSnapshot), knownApplied);
     const { confState } = application;
@@ -276,7 +247,10 @@ export class SimulatedNode {
     }
   }
 
-  /** A snapshot may have come since the last Ready: the core then has its membership already. */
+  /**
+   * Looks for a snapshot that has arrived since the last Ready. The core already has its
+   * membership.
+   */
   #lookForSnapshot(): void {
     const { snapshot } = this.running.peekReady();
     if (snapshot !== undefined) this.#supersede(snapshot);

@@ -1,53 +1,50 @@
-/** What differs from seed to seed: the group, its settings, and how hostile its world is. */
+/** The options that a seed determines: the group, its settings, and its faults. */
 
 import { ReadOnlyOption, type RaftConfig } from '../../src/index.ts';
 import type { Random } from './random.ts';
 
-/** The settings of the core that are drawn; all nodes of a run have the same. */
+/** The random settings of the core, which are the same for all nodes of a run. */
 export type CoreOptions = Omit<RaftConfig, 'id' | 'storage' | 'applied' | 'random'>;
 
 export interface Options {
   readonly core: CoreOptions;
   readonly voters: readonly bigint[];
   readonly learners: readonly bigint[];
-  /** Nodes that are not members at first. They begin with an empty storage. */
+  /** The nodes that are not members at first. They start with an empty storage. */
   readonly spares: readonly bigint[];
-  /**
-   * How the group begins: with the changes that add its members, or with a snapshot that holds
-   * them.
-   */
+  /** How the group starts: with changes that add its members, or with a snapshot that has them. */
   readonly founding: 'bootstrap' | 'snapshot';
-  /** How long the world is hostile; then it heals, and everything must settle. */
+  /** The time during which faults are injected. Afterwards the group must settle. */
   readonly hostileMs: number;
   readonly tickMs: number;
-  /** Of each node, in the order of ids: how fast its clock runs. */
+  /** The speed of each node's clock, in the order of ids. */
   readonly clockRates: readonly number[];
   readonly lossRate: number;
   readonly duplicationRate: number;
-  /** The share of messages that take long, and so are overtaken. */
+  /** The share of messages that take long and are overtaken. */
   readonly delayRate: number;
   readonly delayMsMax: number;
   readonly writeMsMax: number;
   /** The share of writes that take very long. */
   readonly stallRate: number;
   /**
-   * How many entries are applied between two snapshots of the application, and how many stay behind
-   * one.
+   * The number of entries between two snapshots of the application, and the number that stays in
+   * the log before one.
    */
   readonly snapshotEvery: number;
   readonly keptBehindSnapshot: number;
-  /** Changes of the membership are applied only when it is durable that they are committed. */
+  /** A membership change is applied only when the commit index that covers it is durable. */
   readonly changesWaitForDurableCommit: boolean;
-  /** Nodes crash more often than by chance while their core is ahead of their disk. */
+  /** Nodes crash more often while their core is ahead of their disk. */
   readonly hasBadLuck: boolean;
-  /** The average time between two misfortunes of each kind, and two uses of the group. */
+  /** The average time between two faults of each kind, and between two actions of users. */
   readonly crashEveryMs: number;
   readonly partitionEveryMs: number;
   readonly changeEveryMs: number;
   readonly useEveryMs: number;
 }
 
-/** Even seeds have asynchronous storage writes, odd ones do not. */
+/** Runs with even seeds have asynchronous storage writes, those with odd seeds do not. */
 export function drawOptions(seed: number, random: Random): Options {
   const founding = random.chance(0.3) ? 'bootstrap' : 'snapshot';
   const memberCount = random.between(3, 7);
@@ -55,7 +52,7 @@ export function drawOptions(seed: number, random: Random): Options {
   const spareCount = random.between(0, 2);
   const ids = Array.from({ length: memberCount + spareCount }, (_, at) => BigInt(at + 1));
   const core = drawCoreOptions(seed % 2 === 0, random);
-  // Clocks that differ wildly: what depends on their speed is not checked.
+  // The clocks differ widely, so properties that depend on their speed are not checked.
   const spread = random.chance(0.5) ? 0.1 : 0.6;
   return {
     core,

@@ -1,8 +1,10 @@
-/** The only source of chance in a simulation (splitmix32): the same seed, the same run. */
+/**
+ * The only random numbers of a simulation (splitmix32), so that a seed always gives the same run.
+ */
 export class Random {
   #state: number;
 
-  /** Any number may be a seed; its low 32 bits count. */
+  /** Any number is a seed; only its low 32 bits count. */
   constructor(seed: number) {
     this.#state = seed >>> 0;
   }
@@ -17,7 +19,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   }
 
-  /** An integer from 0 up to, not including, `bound`. */
+  /** An integer in [0, bound). */
   below(bound: number): number {
     return Math.floor(this.next() * bound);
   }
@@ -31,14 +33,14 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** One of the values, of which there must be one. */
+  /** One of the values. Throws when there is none. */
   pick<T>(values: readonly T[]): T {
     const value = values[this.below(values.length)];
     if (value === undefined) throw new Error('there is nothing to pick from');
     return value;
   }
 
-  /** The values, each with this probability. */
+  /** A selection of the values; each is in it with this probability. */
   some<T>(values: readonly T[], probability: number): T[] {
     return values.filter(() => this.chance(probability));
   }

@@ -1,14 +1,13 @@
 /**
- * Linearizable reads: an index to read at must not be below what any node knew to be committed when
- * the read was asked for. Raft thesis, section 6.4. Two kinds of reads are not held to that:
+ * The check of linearizable reads: a read index must not be below the highest commit index of any
+ * node when the read was requested. Raft thesis, section 6.4. Two kinds of reads are excepted:
  *
- * Reads that trust the lease. The leader notices a lost quorum at the second check after it, up to
- * two election timeouts later, while the others may elect another after one: so the lease of etcd's
- * raft, which this one is, covers them only in part, however exact the clocks.
+ * Reads with the lease of etcd's raft, which this core has. A leader notices a lost quorum at the
+ * second check, up to two election timeouts later, while the others may elect a leader after one.
+ * Such a read may be stale even with exact clocks.
  *
- * Reads that a leader with a single voter may have answered. It answers at once, also before its
- * first commit of the term (docs/raft-behaviour.md, section 14.1): after a crash it may know less
- * than it had told, and when it is not that voter itself, another may lead.
+ * Reads that a leader with a single voter may have answered at once, before its first commit of the
+ * term. After a crash its commit index may be below one that it has acknowledged.
  */
 
 import type { ReadState } from '../../src/index.ts';
@@ -18,7 +17,7 @@ import { demand } from './violation.ts';
 
 interface Asked {
   readonly time: number;
-  /** What was committed then. */
+  /** The highest commit index at that time. */
   readonly commit: number;
 }
 
@@ -46,7 +45,7 @@ export class Reads {
     this.#counters.add('readsAsked');
   }
 
-  /** Somebody leads a group with a single voter now. */
+  /** Records that a node now leads a group with a single voter. */
   sawSingleVoter(): void {
     if (!this.#holdsSingleVoters) this.#singleVoterAt = this.#scheduler.now;
   }

@@ -1,12 +1,13 @@
 /**
- * A node without asynchronous writes: it does what one Ready asks for, step by step, then advances.
- * What the contract leaves open is drawn: a leader may send before it writes; entries may be
- * applied after `advance`, unless there is a change of the membership among them.
+ * The work of a node without asynchronous writes: it does the work of one Ready step by step, then
+ * calls `advance`. The order that the interface leaves open is random: a leader may send before it
+ * writes, and entries may be applied after `advance`, unless a membership change is among them.
  */
 
 import { EntryType, type Entry } from '@babuza/raftpb';
 import type { Ready } from '../../src/index.ts';
-import type { SimulatedNode, StorageWork, World } from './node.ts';
+import type { StorageWork, WorkingNode } from './storage-work.ts';
+import type { World } from './world.ts';
 
 interface Stage {
   readonly name: string;
@@ -15,15 +16,15 @@ interface Stage {
 }
 
 export class ReadyLoop implements StorageWork {
-  readonly #node: SimulatedNode;
+  readonly #node: WorkingNode;
   readonly #world: World;
-  /** What remains to be done for the last Ready. */
+  /** The steps that remain for the last Ready. */
   #stages: Stage[] = [];
   #isPlanned = false;
-  /** Committed entries of Readys that were advanced before they were applied. */
+  /** The committed entries that were not applied before `advance`. */
   #unapplied: Entry[] = [];
 
-  constructor(node: SimulatedNode, world: World) {
+  constructor(node: WorkingNode, world: World) {
     this.#node = node;
     this.#world = world;
   }
@@ -67,7 +68,7 @@ export class ReadyLoop implements StorageWork {
   }
 
   /**
-   * Without entries, a vote or a term the messages claim nothing, and need not wait for the disk.
+   * Without `mustSync`, the messages promise nothing that needs the disk, so the sync is optional.
    */
   #sync(ready: Ready): void {
     const mustSync = ready.mustSync || ready.snapshot !== undefined;

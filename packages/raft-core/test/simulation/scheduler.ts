@@ -1,7 +1,7 @@
 /**
- * Time in a simulation: a queue of things that will happen, in the order of their times, and of
- * their being planned where times are equal. Nothing waits; time jumps from one event to the next.
- * One unit is about a millisecond.
+ * The time of a simulation: a queue of events in the order of their times. Events of the same time
+ * happen in the order in which they were planned. Time jumps from one event to the next. One unit
+ * is about a millisecond.
  */
 
 interface Planned {
@@ -12,9 +12,11 @@ interface Planned {
 
 export class Scheduler {
   now = 0;
-  /** How many events have happened. */
+  /** The number of events that have happened. */
   steps = 0;
-  /** A binary heap: the earliest is at position 0, and none is earlier than its parent. */
+  /**
+   * A binary heap: the earliest event is at position 0, and no event is earlier than its parent.
+   */
   readonly #heap: Planned[] = [];
   #order = 0;
 
@@ -33,7 +35,7 @@ export class Scheduler {
     heap[at] = planned;
   }
 
-  /** Lets the next thing happen; false when nothing is planned. */
+  /** Runs the next event. Returns false when there is none. */
   step(): boolean {
     const next = this.#takeEarliest();
     if (next === undefined) return false;

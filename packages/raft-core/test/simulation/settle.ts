@@ -1,25 +1,27 @@
 /**
- * The end of a run: nothing goes wrong any more, and the group must come to rest. Somebody leads, a
- * new proposal is committed, no joint membership remains, and all members have applied the same.
+ * The end of a run. No more faults are injected, and the group must settle: there is a leader, a
+ * new proposal is committed, the membership is not joint, and all members have applied the same
+ * entries.
  *
- * The operator does his part: nodes that are no members any more are stopped, members that are down
- * are started, an explicit joint membership is left, and snapshots are taken for those who join.
+ * The simulated operator helps: it stops nodes that were removed, starts members that are down,
+ * leaves a joint membership without `autoLeave`, and takes snapshots for new members.
  */
 
 import { leaveJointChange } from '@babuza/raftpb';
-import { jointVote, VoteResult } from '../../src/quorum.ts';
-import type { Raft } from '../../src/raft.ts';
-import type { SimulatedNode, World } from './node.ts';
+import { jointVote, VoteResult } from '../../src/tracker/quorum.ts';
+import type { RaftState } from '../../src/state/raft-state.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 import type { Users } from './users.ts';
 import { demand } from './violation.ts';
 
 const settleMsMax = 20_000;
 const roundMs = 50;
-/** Time for a living leader to be heard, and for stale ones to notice. */
+/** The time in which a leader is heard, and old leaders learn of the new term. */
 const calmFirstMs = 500;
 const roundsOfPatience = 100;
 
-/** Lets the group come to rest. Throws a violation when it does not. */
+/** Runs the group until it has settled. Throws a `Violation` when it does not settle. */
 export function settle(world: World, nodes: readonly SimulatedNode[], users: Users): void {
   const { scheduler, counters } = world;
   const settling = new Settling(world, nodes, users);
@@ -47,7 +49,7 @@ class Settling {
   readonly #world: World;
   readonly #nodes: readonly SimulatedNode[];
   readonly #users: Users;
-  /** Where the proposal lies that was made since all is calm. */
+  /** The position of the proposal that was made after the faults ended. */
   #proposedAt: number | undefined;
   #roundsWithoutLeader = 0;
 
@@ -71,13 +73,12 @@ class Settling {
     });
   }
 
-  /** Why the group cannot come to rest, where that is known of etcd's raft; nothing otherwise. */
+  /** Why the group cannot settle, if the reason is a known limit of etcd's raft. */
   knownReason(): 'strandedByRemoval' | 'strandedByTerm' | undefined {
     const leader = this.#leader()?.running.unsafeRaft;
     if (leader === undefined) return this.#canElect() ? undefined : 'strandedByRemoval';
-    // Without these settings a message of an older term is not answered. A node that does not know
-    // that it is a member does not campaign where the leader hears it, so neither learns of the
-    // other.
+    // Without these settings, messages of an older term are not answered. A node that does not know
+    // that it is a member does not campaign, so the leader never learns of its higher term.
     if (leader.config.checkQuorum || leader.config.preVote) return undefined;
     const deaf = this.#cores().some(
       ({ id, term }) => leader.tracker.progress.has(id) && term > leader.term,
@@ -86,10 +87,9 @@ class Settling {
   }
 
   /**
-   * Whether anybody's log is good enough for those whose votes it needs. Not so when a leader that
-   * was removed is gone (it crashed, or stepped down) before it told anybody that its removal is
-   * committed: the others still need its vote, which it refuses because its log has more than
-   * theirs, and it does not campaign itself, because it is no member.
+   * Whether any node can win an election. None can when a removed leader crashes or steps down
+   * before it has told the others that its removal is committed. They still need its vote, and it
+   * refuses because its log is longer. It does not campaign itself, because it is not a member.
    */
   #canElect(): boolean {
     const cores = this.#cores();
@@ -103,7 +103,7 @@ class Settling {
     });
   }
 
-  #cores(): Raft[] {
+  #cores(): RaftState[] {
     return this.#nodes.flatMap(({ raw }) => (raw === undefined ? [] : [raw.unsafeRaft]));
   }
 
@@ -115,7 +115,7 @@ class Settling {
     }
     for (const node of this.#nodes) node.act('takes a snapshot', () => node.takeSnapshot());
     const raft = leader.running.unsafeRaft;
-    // Its membership is the one in force only when it has committed something itself.
+    // Its membership is the one in force only after it has committed an entry of its term.
     if (!raft.log.matchTerm(raft.log.committed, raft.term)) return;
     for (const node of this.#nodes) {
       const isMember = raft.tracker.progress.has(node.id);
@@ -133,8 +133,8 @@ class Settling {
   }
 
   /**
-   * Without pre-votes, nodes that do not know that they were removed can keep others from being
-   * elected.
+   * Stops removed nodes. Without pre-votes, those that do not know of their removal can prevent
+   * elections.
    */
   #stopDisturbers(): void {
     if (this.#world.options.core.preVote === true) return;
@@ -168,7 +168,7 @@ class Settling {
     );
   }
 
-  /** Of the newest term. */
+  /** The leader of the newest term. */
   #leader(): SimulatedNode | undefined {
     let newest: SimulatedNode | undefined;
     for (const node of this.#nodes) {

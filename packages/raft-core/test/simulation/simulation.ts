@@ -1,7 +1,7 @@
 /**
- * A whole group of nodes in one process, in a hostile world that is driven by one seed; after every
- * step the invariants are checked. See `checker.ts` for these, `options.ts` for what is drawn, and
- * `settle.ts` for how a run ends.
+ * A group of nodes in one process, with faults that one seed determines. After each step the
+ * invariants are checked. `checker.ts` has the invariants, `options.ts` the random options, and
+ * `settle.ts` the end of a run.
  */
 
 import type { ConfState, Message } from '@babuza/raftpb';
@@ -10,7 +10,8 @@ import { Checker } from './checker.ts';
 import { Counters } from './counters.ts';
 import { Misfortune } from './misfortune.ts';
 import { Network } from './network.ts';
-import { SimulatedNode, type Faults, type World } from './node.ts';
+import { SimulatedNode } from './node.ts';
+import type { Faults, World } from './world.ts';
 import { drawOptions, type Options } from './options.ts';
 import { Random } from './random.ts';
 import { Reads } from './reads.ts';
@@ -20,10 +21,10 @@ import { Trace } from './trace.ts';
 import { Users } from './users.ts';
 import { Violation } from './violation.ts';
 
-/** What a run that kept the invariants has done. */
+/** The result of a run that has kept the invariants. */
 export interface Outcome {
   readonly counters: Counters;
-  /** The same for the same seed. */
+  /** A digest of all steps, which is equal for equal seeds. */
   readonly digest: number;
 }
 
@@ -31,12 +32,12 @@ export interface Outcome {
 export function simulate(seed: number, faults: Faults = {}): Outcome {
   const { stackTraceLimit } = Error;
   try {
-    // Refusals are part of life; where they come from would cost more than the rest.
+    // Errors of refused calls are frequent, and their stack traces would take most of the time.
     Error.stackTraceLimit = 0;
     return new Simulation(seed, faults, false).run();
   } catch {
     Error.stackTraceLimit = stackTraceLimit;
-    // The same again, with words.
+    // The run is repeated with its trace in words.
     throw explain(seed, faults);
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
@@ -100,7 +101,7 @@ class Simulation implements World {
     const users = new Users(this, nodes);
     const misfortune = new Misfortune(this, nodes, this.#network);
     while (scheduler.now < options.hostileMs && scheduler.step()) {
-      // Every step checks what it has changed.
+      // Each step checks what it has changed.
     }
     this.isCalm = true;
     misfortune.end();

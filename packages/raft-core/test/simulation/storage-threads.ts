@@ -1,29 +1,30 @@
 /**
- * A node with asynchronous writes: an append thread and an apply thread, each with a queue, neither
- * waiting for the other, and several Readys under way. Answers are delivered when the work is done,
- * those of the append thread when it is durable; each thread's in order, at any time. Other
- * messages leave at once, except requests for votes: see `#mayLeave`.
+ * The work of a node with asynchronous writes: an append thread and an apply thread with a queue
+ * each, which do not wait for each other, and several Readys under way. The answers of a thread are
+ * delivered in order, some time after its work is done; those of the append thread once the write
+ * is durable. Other messages are sent at once, except requests for votes: see `#mayLeave`.
  */
 
 import { MessageType, type Message } from '@babuza/raftpb';
 import { isLocalThread, localAppendThread } from '../../src/index.ts';
-import type { SimulatedNode, StorageWork, World } from './node.ts';
+import type { StorageWork, WorkingNode } from './storage-work.ts';
+import type { World } from './world.ts';
 
 export class StorageThreads implements StorageWork {
-  readonly #node: SimulatedNode;
+  readonly #node: WorkingNode;
   readonly #world: World;
   #toAppend: Message[] = [];
   #toApply: Message[] = [];
-  /** What must not leave before its term is durable. */
+  /** The vote requests whose term is not durable yet. */
   #waiting: Message[] = [];
   #isReadyPlanned = false;
   #isAppending = false;
   #isApplying = false;
-  /** When the last answer of each thread is delivered: none overtakes another. */
+  /** The delivery times of the last answers, which later answers must not overtake. */
   #appendAnswerAt = 0;
   #applyAnswerAt = 0;
 
-  constructor(node: SimulatedNode, world: World) {
+  constructor(node: WorkingNode, world: World) {
     this.#node = node;
     this.#world = world;
   }
@@ -54,10 +55,9 @@ export class StorageThreads implements StorageWork {
   }
 
   /**
-   * A request for votes waits until the term is durable. Otherwise a node that crashes would
-   * campaign for the same term again, with another log and with votes that it was given for the old
-   * one, and could even lead that term twice, with different entries. The core hands them out at
-   * once, as etcd's does.
+   * Whether a message may be sent. A request for votes waits until its term is durable. Otherwise a
+   * node that crashes could campaign for the same term again and lead it twice, with different
+   * entries. The core hands these requests out at once, as etcd's does.
    */
   #mayLeave({ type, term }: Message): boolean {
     if (type !== MessageType.Vote || this.#world.faults.votesLeaveEarly === true) return true;
@@ -79,7 +79,7 @@ export class StorageThreads implements StorageWork {
     this.#node.later(this.#world.random.next(), 'writes', () => this.#write());
   }
 
-  /** Writes some of what waits, with one sync for all. */
+  /** Writes some of the waiting messages, with one sync for all of them. */
   #write(): void {
     const node = this.#node;
     const batch = this.#toAppend.splice(0, this.#world.random.between(1, 3));
@@ -90,7 +90,7 @@ export class StorageThreads implements StorageWork {
     }
     const answers = batch.flatMap(({ responses }) => responses);
     if (answers.length === 0 && this.#world.random.chance(0.7)) {
-      // Nobody is told, so it need not be durable.
+      // No answer depends on the write, so it need not be durable.
       this.#isAppending = false;
       return;
     }
@@ -131,7 +131,7 @@ export class StorageThreads implements StorageWork {
     const [message] = this.#toApply;
     if (message === undefined) return;
     if (!node.mayApply(message.entries)) {
-      // What says that they are committed may be written and not yet durable, with nobody waiting
+      // The commit index that covers them may be written and not durable, and no answer may wait
       // for it.
       if (!this.#isAppending && this.#toAppend.length === 0) node.disk.sync();
       return;

@@ -1,18 +1,18 @@
 /**
- * Runs seeds as tests. There are two files of them, one per way of doing storage work, so that two
- * processors are used; even seeds belong to one, odd ones to the other.
+ * Runs seeds as tests. There are two test files, one for each way to do storage work, so that two
+ * processors are used. One has the even seeds, the other the odd ones.
  *
- * `BABUZA_SIMULATION_SEEDS` says how many seeds both files run together, `BABUZA_SEED` which is the
- * first.
+ * `BABUZA_SIMULATION_SEEDS` is the number of seeds of both files together, `BABUZA_SEED` the first
+ * seed.
  */
 
 import { describe, expect, it } from 'vitest';
 import { Counters } from './counters.ts';
 import { simulate } from './simulation.ts';
 
-/** Few enough for every run of the tests; `pnpm torture` asks for 2,000. */
+/** The number for a usual test run. `pnpm torture` runs 2,000. */
 const defaultSeeds = 100;
-/** So many are enough to see everything that is counted. */
+/** With at least this many seeds, each counted event must have happened. */
 const seedsToCount = 50;
 
 export function sweep(kind: 'readyLoop' | 'storageThreads'): void {
@@ -34,11 +34,11 @@ export function sweep(kind: 'readyLoop' | 'storageThreads'): void {
       const stranded = counters.of('strandedByRemoval') + counters.of('strandedByTerm');
       expect(counters.of('settled') + stranded).toBe(seeds.length);
       expect(stranded).toBeLessThanOrEqual(seeds.length / 50);
-      // What a simulation does not do it proves nothing of.
+      // A simulation proves nothing about events that did not happen in it.
       if (seeds.length >= seedsToCount) expect(counters.rareIn(seeds.length)).toEqual([]);
     });
 
-    it('is the same again with the same seed', () => {
+    it('gives the same run for the same seed', () => {
       const own = [parity + 2, parity + 4];
       const digests = own.map((seed) => simulate(seed).digest);
       expect(own.map((seed) => simulate(seed).digest)).toEqual(digests);

@@ -1,12 +1,12 @@
 /**
- * What happened in a run. Of every step a digest remembers what it was, so that two runs can be
- * compared; the words are kept only when the run is one that is to be explained.
+ * The trace of a run. A digest over all steps makes two runs comparable. Descriptions of the steps
+ * are kept only when a failed run is repeated.
  */
 
 const linesKept = 40;
 
 export class Trace {
-  /** A number that depends on all steps so far, and their order. */
+  /** A number that depends on all steps so far and on their order. */
   digest = 0x811c9dc5;
   readonly #lines: string[] | undefined;
 
@@ -14,12 +14,12 @@ export class Trace {
     this.#lines = keepsLines ? [] : undefined;
   }
 
-  /** The last steps in words. */
+  /** The descriptions of the last steps. */
   get lines(): readonly string[] {
     return this.#lines ?? [];
   }
 
-  /** Adds a number that tells this run from others. */
+  /** Adds a number to the digest. */
   mix(value: number): void {
     this.digest = Math.imul(this.digest ^ value, 0x01000193) >>> 0;
   }

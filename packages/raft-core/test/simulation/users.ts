@@ -1,8 +1,9 @@
-/** What users and operators do to the nodes of a group, whoever leads. */
+/** The actions of users and operators on the nodes of a group. */
 
 import { ReadOnlyOption, StateType, type RawNode } from '../../src/index.ts';
 import { drawChange, drawForwardedChange } from './changes.ts';
-import type { SimulatedNode, World } from './node.ts';
+import type { SimulatedNode } from './node.ts';
+import type { World } from './world.ts';
 
 export class Users {
   readonly #world: World;
@@ -16,7 +17,7 @@ export class Users {
     this.#repeat(world.options.changeEveryMs, () => this.#change());
   }
 
-  /** Proposes something new; returns where it is in the log, when this node leads. */
+  /** Makes a new proposal. Returns its position in the log when this node leads. */
   propose(node: SimulatedNode): number | undefined {
     const { counters, random } = this.#world;
     let index: number | undefined;
@@ -78,7 +79,8 @@ export class Users {
   }
 
   /**
-   * A leader whose disk hangs gives its role up; one whose process stood still asks who is there.
+   * Makes a leader step down, as one whose disk hangs does, or doubt its members, as one whose
+   * process was stopped does.
    */
   #withdraw(leader: SimulatedNode, givesUp: boolean): void {
     leader.act(givesUp ? 'steps down' : 'doubts its members', (raw) => {
@@ -104,7 +106,7 @@ export class Users {
     );
   }
 
-  /** A leader, not always the newest. */
+  /** A random leader, perhaps of an older term, or `other` when there is none. */
   #leaderOr(other: SimulatedNode): SimulatedNode {
     const leaders = this.#nodes.filter(({ leads }) => leads);
     return leaders.length === 0 ? other : this.#world.random.pick(leaders);

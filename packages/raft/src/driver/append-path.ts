@@ -161,13 +161,20 @@ export class AppendPath {
       return;
     }
     this.#works.push(work);
-    if (this.waitReason === undefined) this.#submitNext();
+    if (this.waitReason === undefined) this.#submitAll();
   }
 
-  #submitNext(): void {
-    const work = this.#works[this.#submitted];
-    if (work === undefined) return;
-    this.#submitted += 1;
+  /** Gives the log all works that it does not have, in order. */
+  #submitAll(): void {
+    for (;;) {
+      const work = this.#works[this.#submitted];
+      if (work === undefined) return;
+      this.#submitted += 1;
+      this.#saveOne(work);
+    }
+  }
+
+  #saveOne(work: Work): void {
     const { wal, onFailure } = this.#parts;
     // Also what throws at once counts as an answer of the log; what the node throws after an answer
     // stops it.
@@ -225,10 +232,6 @@ export class AppendPath {
     this.#shortReason = shortReason;
     if (full !== fullBefore) onFull(full);
     if ((shortReason === undefined) !== (shortBefore === undefined)) onShort(shortReason);
-  }
-
-  #submitAll(): void {
-    while (this.#submitted < this.#works.length) this.#submitNext();
   }
 }
 

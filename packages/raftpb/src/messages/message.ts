@@ -49,8 +49,9 @@ const responsesTag = bytesTag(14);
 const knownFieldMax = 14;
 
 /**
- * How deep responses may nest. Raft itself needs 1: a storage message has responses, a response has
- * none. Deeper nesting is hostile; it is refused in both directions before the stack is in danger.
+ * How deep responses may nest. Raft itself needs 1: a storage message has responses, and a response
+ * has none. Deeper nesting is an attack and is refused in both directions before it can exhaust the
+ * stack.
  */
 export const responsesDepthMax = 4;
 
@@ -90,16 +91,17 @@ export function encodeMessageInto(message: Message, target: Uint8Array, offset: 
 
 /**
  * Reads one message that fills `bytes`. **Payloads are views into `bytes`, not copies.** Absent
- * fields have their defaults. A snapshot of index 0 in a message that is not `Snap` is none,
- * because older etcd writes it into every message.
+ * fields have their defaults. A snapshot of index 0 in a message that is not `Snap` counts as
+ * absent, because older etcd writes it into every message.
+ *
+ * The memory of the result is bounded by about a hundred times the length of the input, because
+ * each entry and each response takes at least two bytes of it. For untrusted input pass an
+ * `allowance`: a message with more entries, responses, ids and other embedded parts is refused
+ * (`RAFTPB_DECODE`), and the parts that were read count against the allowance all the same.
  *
  * @throws RaftpbDecodeError (`RAFTPB_DECODE`) when the bytes are not a message, a number is above
- * 2^53 - 1, the type of the message or of an entry is unknown, or responses nest deeper than
- * `responsesDepthMax`. Memory is bounded by the length of the input: an entry takes at least two
- * bytes of it, a response too. That bound is about a hundred times the input. Who does not trust
- * the input gives an `allowance`: a message with more entries, responses, ids and other embedded
- * parts is not a message (`RAFTPB_DECODE`), and what was read of it counts against the allowance
- * all the same.
+ *   2^53 - 1, the type of the message or of an entry is unknown, or responses nest deeper than
+ *   `responsesDepthMax`.
  */
 export function decodeMessage(bytes: Uint8Array, allowance?: PartsAllowance): Message {
   return readMessage(new Reader(bytes, allowance), 0);
@@ -192,7 +194,7 @@ function writePresentNumber(
   return value === 0 ? offset : writeNumber(target, offset, tag, value);
 }
 
-/** What is read in pieces and put together at the end. */
+/** A message that is read in pieces and completed at the end. */
 interface Pieces {
   readonly entries: Entry[];
   readonly responses: Message[];

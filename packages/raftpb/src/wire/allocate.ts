@@ -1,14 +1,14 @@
 /**
- * Room for encoded messages. A fresh `Uint8Array` of a kilobyte costs more than everything else
- * that encoding does, so middle-sized messages are cut out of a slab of 8 KiB, as Node's own
- * `Buffer` does. A byte of a slab is handed out once and never again.
+ * Allocates memory for encoded messages. A new `Uint8Array` of a kilobyte costs more than the rest
+ * of the encoding, so messages of medium size are slices of a slab of 8 KiB, as in Node's own
+ * `Buffer`. Each byte of a slab is used once.
  */
 
-/** Up to this size V8 keeps an array on its own heap, which is as cheap as a view of a slab. */
+/** Up to this size V8 keeps an array on its own heap, which is as cheap as a slice of a slab. */
 const onHeapBytesMax = 64;
-/** One kept message keeps its whole slab alive: small enough for that to be harmless. */
+/** The size of a slab. One message keeps its whole slab alive, which is harmless at this size. */
 const slabBytes = 8192;
-/** Larger messages would waste too much of a slab's end. */
+/** Larger messages would waste too much at the end of a slab. */
 const slabMessageBytesMax = slabBytes / 4;
 
 let slab = new ArrayBuffer(0);

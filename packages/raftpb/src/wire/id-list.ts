@@ -1,6 +1,6 @@
 /**
- * `repeated uint64`: written unpacked, one tag per id, as every etcd does; read in both forms,
- * mixed as they may be.
+ * `repeated uint64`: written unpacked with one tag per id, as every etcd does, and read packed,
+ * unpacked or mixed.
  */
 
 import type { Reader } from './reader.ts';
@@ -8,14 +8,14 @@ import { sizeOfId } from './size.ts';
 import { tagBytes } from './tags.ts';
 import { writeId } from './write.ts';
 
-/** The size of all ids with their tags. Throws `RAFTPB_ENCODE` for what is not 64 bits. */
+/** The size of all ids with their tags. Throws `RAFTPB_ENCODE` if an id does not fit 64 bits. */
 export function sizeOfIdList(ids: readonly bigint[], what: string): number {
   let size = 0;
   for (const id of ids) size += tagBytes + sizeOfId(id, what);
   return size;
 }
 
-/** Writes all ids, each behind `tag`, and returns the offset behind them. */
+/** Writes all ids, each after `tag`, and returns the offset of their end. */
 export function writeIdList(
   target: Uint8Array,
   offset: number,

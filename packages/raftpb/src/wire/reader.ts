@@ -1,12 +1,13 @@
 /**
- * Reads one message and those embedded in it from bytes that may be hostile. Three rules keep it
- * harmless: nothing is read at or behind `end`, every length is compared with what is left before
- * it is used, and every step consumes at least one byte. So the work is linear in the input, and
- * the only errors are `RaftpbDecodeError`.
+ * Reads one message, and those embedded in it, from untrusted bytes. Three rules keep that safe:
+ * nothing is read at or beyond `end`, every length is checked against the remaining bytes before it
+ * is used, and every step consumes at least one byte. So the work is linear in the input, and all
+ * errors are `RaftpbDecodeError`.
  *
- * Stricter than protobuf asks, on purpose, because a wrong number in a log is worse than a refused
- * one: numbers above 2^53 - 1 in a `number` field, a varint above 64 bits, and a known field with
- * another wire type are errors. Over-long varints (`80 00`) are accepted, as everywhere.
+ * It is stricter than protobuf on purpose, because a wrong number in a log is worse than a refused
+ * one: a value above 2^53 - 1 in a `number` field, a varint above 64 bits, and a known field with
+ * another wire type are errors. Over-long varints (`80 00`) are accepted, as in other
+ * implementations.
  */
 
 import { RaftpbDecodeError } from '../errors.ts';
@@ -14,7 +15,9 @@ import { WireType } from './tags.ts';
 
 /** Field numbers have 29 bits, so a tag fits into 32. */
 const tagMax = 0xffff_ffff;
-/** Unknown groups nested deeper than this are hostile: nobody has written groups for decades. */
+/**
+ * Unknown groups that nest deeper than this are an attack. Groups have been deprecated for decades.
+ */
 const groupDepthMax = 32;
 /** The high half of 2^53 - 1. */
 const safeHighMax = 0x1f_ffff;
@@ -33,7 +36,7 @@ export class Reader {
   readonly #bytes: Uint8Array;
   readonly #allowance: PartsAllowance | undefined;
   #position = 0;
-  /** Where the innermost message ends. */
+  /** The offset at which the innermost message ends. */
   #end: number;
   /** The halves of the last varint read, unsigned. */
   #low = 0;
@@ -61,7 +64,9 @@ export class Reader {
     return tag;
   }
 
-  /** An index, term or commit index. Above 2^53 - 1 it is an error, never a rounding. */
+  /**
+   * Reads an index, term or commit index. A value above 2^53 - 1 is an error and is never rounded.
+   */
   safeInteger(what: string): number {
     const start = this.#position;
     const value = this.#varintAsNumber(what);
@@ -79,7 +84,7 @@ export class Reader {
     return (BigInt(this.#high) << 32n) | BigInt(this.#low);
   }
 
-  /** A bool: any number but 0 is true. */
+  /** Reads a bool. Any number except 0 is true. */
   bool(what: string): boolean {
     this.#varint(what);
     return (this.#low | this.#high) !== 0;
@@ -110,9 +115,9 @@ export class Reader {
   }
 
   /**
-   * Passes over a field that this release does not know, so that a newer one may add fields. With
-   * `knownFieldMax`, a lower or equal number is one that we do know, in a wire type that it never
-   * has.
+   * Skips a field that this release does not know, so that a newer one may add fields. With
+   * `knownFieldMax`, a field number up to it is known and has a wrong wire type here, which is an
+   * error.
    */
   skipUnknown(tag: number, knownFieldMax: number, message: string): void {
     const fieldNumber = tag >>> 3;
@@ -122,7 +127,7 @@ export class Reader {
     this.#skip(tag, message, 0);
   }
 
-  /** Throws, pointing behind what was read last. */
+  /** Throws an error at the current offset. */
   fail(what: string, problem: string): never {
     throw new RaftpbDecodeError(what, this.#position, problem);
   }
@@ -171,7 +176,7 @@ export class Reader {
     this.#position += count;
   }
 
-  /** A length that the bytes left can satisfy. */
+  /** Reads a length that does not exceed the remaining bytes. */
   #length(what: string): number {
     const start = this.#position;
     const length = this.#varintAsNumber(what);
@@ -186,13 +191,15 @@ export class Reader {
     return length;
   }
 
-  /** A varint as a double: exact up to 2^53 - 1, and above that still above it. */
+  /**
+   * Reads a varint as a double, which is exact up to 2^53 - 1. Larger values stay above 2^53 - 1.
+   */
   #varintAsNumber(what: string): number {
     const bytes = this.#bytes;
     const end = this.#end;
     let position = this.#position;
     let value = 0;
-    // Most numbers have at most four bytes, and then fit into an integer of the machine.
+    // Most numbers have at most four bytes, and then fit into a small integer of V8.
     for (let shift = 0; shift < 28 && position < end; shift += 7) {
       const byte = bytes[position++] ?? 0;
       value |= (byte & 0x7f) << shift;

@@ -1,7 +1,7 @@
 /**
- * How many bytes a value takes on the wire, and whether the wire can carry it at all. Every encoder
- * sizes first and writes afterwards, so that a refused value leaves the target untouched; this is
- * why the writers of `write.ts` check nothing again. Nothing here allocates.
+ * Computes the size of a value on the wire, and refuses a value that the wire cannot carry. Every
+ * encoder does that first, so that a refused value leaves the target untouched. Therefore the
+ * writers of `write.ts` check nothing again. Nothing here allocates.
  */
 
 import { RaftpbEncodeError } from '../errors.ts';
@@ -34,9 +34,9 @@ export function sizeOfId(id: bigint, what: string): number {
 }
 
 /**
- * The size of a payload with its length in front. Throws `RAFTPB_ENCODE` for what is not an array
- * of bytes: `Uint8Array.set` would turn a string into zeros without a word. (Not `instanceof`,
- * which refuses arrays of another realm.)
+ * The size of a payload with its length before it. Throws `RAFTPB_ENCODE` for a value that is not
+ * an array of bytes, because `Uint8Array.set` would silently turn a string into zeros. It does not
+ * use `instanceof`, which refuses arrays of another realm.
  */
 export function sizeOfBytes(data: Uint8Array, what: string): number {
   if (data === null || data.BYTES_PER_ELEMENT !== 1) {
@@ -45,12 +45,12 @@ export function sizeOfBytes(data: Uint8Array, what: string): number {
   return varintBytes(data.length) + data.length;
 }
 
-/** The size of an embedded message of `bodyBytes` bytes with its length in front. */
+/** The size of an embedded message of `bodyBytes` bytes with its length before it. */
 export function sizeOfEmbedded(bodyBytes: number): number {
   return varintBytes(bodyBytes) + bodyBytes;
 }
 
-/** Refuses a target without `size` bytes of room from `offset` on, before a byte is written. */
+/** Refuses a target without `size` bytes from `offset` on, before a byte is written. */
 export function checkRoom(what: string, size: number, target: Uint8Array, offset: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0 || offset + size > target.length) {
     throw new RaftpbEncodeError(
@@ -60,7 +60,7 @@ export function checkRoom(what: string, size: number, target: Uint8Array, offset
   }
 }
 
-/** `value` is a safe integer, not negative. */
+/** `value` must be a safe integer of at least 0. */
 function varintBytes(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x4000) return 2;

@@ -1,9 +1,7 @@
 /**
- * Protobuf tags: each field on the wire starts with `field number << 3 | wire type`, as a varint.
- * Every field of ours has a number below 16, so its tag is one byte; `varintTag` and `bytesTag`
- * build it.
- *
- * Source: protobuf encoding specification, "Message structure".
+ * Protobuf tags. Each field on the wire starts with `field number << 3 | wire type` as a varint.
+ * Every field of the Raft types has a number below 16, so its tag is one byte, which `varintTag`
+ * and `bytesTag` build. Source: the protobuf encoding specification, "Message structure".
  */
 
 /** The wire types. 6 and 7 do not exist. */
@@ -17,7 +15,7 @@ export const WireType = {
   Fixed32: 5,
 } as const;
 
-/** The size of every tag of ours, because no field number is above 15. */
+/** The size of every tag, because no field number is above 15. */
 export const tagBytes = 1;
 
 /** The tag of a number field. */

@@ -1,10 +1,10 @@
 /**
- * Writes tags and values at an offset and returns the offset behind them. Nothing is checked here:
- * the caller has sized the whole message with `size.ts`, which refuses what cannot be written, and
- * has made sure that it fits.
+ * Writes tags and values at an offset and returns the offset of their end. Nothing is checked here:
+ * the caller has computed the size of the whole message with `size.ts`, which refuses invalid
+ * values, and has made sure that it fits.
  */
 
-/** Above this, the 32-bit operators of JavaScript are no help any more. */
+/** Above this value the 32-bit operators of JavaScript do not work. */
 const int31Limit = 0x8000_0000;
 const lowMask = 0xffff_ffffn;
 
@@ -39,7 +39,7 @@ export function writeBytes(
   return start + data.length;
 }
 
-/** A tag and the length of an embedded message, which the caller writes behind it. */
+/** A tag and the length of an embedded message, which the caller writes after it. */
 export function writeEmbeddedHead(
   target: Uint8Array,
   offset: number,
@@ -50,7 +50,9 @@ export function writeEmbeddedHead(
   return writeVarint(target, offset + 1, bodyBytes);
 }
 
-/** A safe integer, low seven bits first; the high bit says that more follow. */
+/**
+ * Writes a safe integer, the low seven bits first. The high bit of a byte says that more follow.
+ */
 function writeVarint(target: Uint8Array, offset: number, value: number): number {
   let rest = value;
   let end = offset;
@@ -66,7 +68,7 @@ function writeVarint(target: Uint8Array, offset: number, value: number): number 
   return end;
 }
 
-/** A number of 64 bits in two halves; `high` is not 0. */
+/** Writes a number of 64 bits in two halves. `high` must not be 0. */
 function writeVarint64(target: Uint8Array, offset: number, low: number, high: number): number {
   let end = offset;
   let lowRest = low;

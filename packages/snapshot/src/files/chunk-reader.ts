@@ -1,7 +1,7 @@
 /**
- * Reads the chunks of one file of a snapshot, each checked before anybody sees it. The content of a
- * file outside is read from where it lies, and the heads from the file in the folder: what comes
- * out is the same.
+ * Reads the chunks of one file of a snapshot and verifies each before it returns it. For a file
+ * outside the snapshot the content comes from there, and the heads from the file in the folder. The
+ * result is the same.
  */
 import { createHash } from 'node:crypto';
 import type { File, FileSystem } from '@babuza/vfs';
@@ -9,7 +9,7 @@ import { chunkHeadBytes } from '../format/manifest.ts';
 import type { FileChunks } from '../format/chunk.ts';
 import { corrupt } from '../snapshot-error.ts';
 
-/** One chunk with its head, and where it begins in the file as stored and sent. */
+/** One chunk with its head, and its offset in the file as stored and sent. */
 export interface Chunk {
   readonly number: number;
   readonly position: number;
@@ -27,7 +27,7 @@ export class ChunkReader {
     this.#outside = outside;
   }
 
-  /** Opens the files of a snapshot's file. Throws `FileError`. */
+  /** Opens a file of a snapshot. Rejects with `FileError`. */
   static async open(
     chunks: FileChunks,
     inside: { readonly fileSystem: FileSystem; readonly path: string },
@@ -43,7 +43,7 @@ export class ChunkReader {
     }
   }
 
-  /** Refuses files of another size than the manifest says. */
+  /** Refuses files whose size differs from the manifest. */
   async checkSizes(): Promise<void> {
     const { file, count } = this.chunks;
     if (this.#outside === undefined) return checkSize(this.#inside, file.storedBytes);
@@ -51,7 +51,7 @@ export class ChunkReader {
     await checkSize(this.#outside, file.contentBytes);
   }
 
-  /** The chunks, from the one on that holds byte `from` of the file as stored and sent. */
+  /** The chunks, starting with the one that holds byte `from` of the file as stored and sent. */
   async *read(from = 0): AsyncGenerator<Chunk, void> {
     const { count, allPlain, chunkBytes } = this.chunks;
     let position = 0;
@@ -74,7 +74,7 @@ export class ChunkReader {
     this.#checkEnd(position);
   }
 
-  /** The content in chunks; the hash of the whole is compared at the end. */
+  /** The content in chunks. The hash of the whole content is compared at the end. */
   async *content(): AsyncGenerator<Uint8Array, void> {
     const hash = createHash('sha256');
     for await (const { number, position, bytes } of this.read()) {
@@ -87,7 +87,7 @@ export class ChunkReader {
     const got = hash.digest('hex');
     if (got === expected) return;
     const where = { file: this.#inside.path, offset: 0 };
-    throw corrupt('the content is another one', { ...where, expected, got });
+    throw corrupt('the hash of the content differs', { ...where, expected, got });
   }
 
   async close(): Promise<void> {
@@ -95,7 +95,7 @@ export class ChunkReader {
     await Promise.all(files.map((file) => file.close()));
   }
 
-  /** Where a chunk ends, if anything before `from` can be skipped at all. */
+  /** The end of a chunk, or `Infinity` if the chunk reaches beyond `from` and cannot be skipped. */
   async #endOf(number: number, position: number, from: number): Promise<number> {
     if (position + chunkHeadBytes >= from) return Infinity;
     const head = new Uint8Array(chunkHeadBytes);
@@ -113,9 +113,13 @@ export class ChunkReader {
       await readWhole(this.#outside, bytes.subarray(chunkHeadBytes), offset);
       return bytes;
     }
-    // One read for head and content; of what gets smaller it fetches some of the next chunk too.
-    const room = Math.min(chunkHeadBytes + contentBytes, this.chunks.file.storedBytes - position);
-    const bytes = new Uint8Array(Math.max(room, chunkHeadBytes));
+    // One read fetches head and content. For a compressed chunk it also fetches a part of the next
+    // one.
+    const bytesMax = Math.min(
+      chunkHeadBytes + contentBytes,
+      this.chunks.file.storedBytes - position,
+    );
+    const bytes = new Uint8Array(Math.max(bytesMax, chunkHeadBytes));
     await readWhole(this.#inside, bytes, position);
     const where = { file: this.#inside.path, offset: position };
     return bytes.subarray(0, chunkHeadBytes + this.chunks.storedBytesIn(bytes, number, where));
@@ -132,7 +136,7 @@ export class ChunkReader {
 async function checkSize(file: File, expected: number): Promise<void> {
   const got = await file.size();
   if (got === expected) return;
-  throw corrupt('the file has another size', { file: file.path, offset: 0, expected, got });
+  throw corrupt('the file size differs', { file: file.path, offset: 0, expected, got });
 }
 
 async function readWhole(file: File, target: Uint8Array, position: number): Promise<void> {

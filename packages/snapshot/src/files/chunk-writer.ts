@@ -1,16 +1,16 @@
-/** Turns the content of one file into chunks and writes them; holds one chunk at a time. */
+/** Turns the content of one file into chunks and writes them. It holds one chunk in memory. */
 import { createHash, type Hash } from 'node:crypto';
 import type { File } from '@babuza/vfs';
 import { chunkHeadBytes, type ManifestFile } from '../format/manifest.ts';
 import { pack, writeHead, type ChunkForm } from '../format/chunk.ts';
 
 /**
- * So much is written before it is synced: one sync of gigabytes at the end would delay every commit
- * of the log on the same disk.
+ * How much is written between two syncs. A single sync of gigabytes at the end would delay every
+ * commit of a log on the same disk.
  */
 export const syncBytes: number = 4 * 1024 * 1024;
 
-/** What the manifest says of a file, but for its name. */
+/** The entry of a file in the manifest without its name. */
 export type WrittenFile = Omit<ManifestFile, 'name'>;
 
 export class ChunkWriter {
@@ -19,7 +19,7 @@ export class ChunkWriter {
   readonly #level: number;
   readonly #headsOnly: boolean;
   readonly #hash: Hash = createHash('sha256');
-  /** Room for the head, then the content. */
+  /** Space for the head, followed by the content. */
   readonly #chunk: Uint8Array;
   #filled = 0;
   #number = 0;
@@ -28,7 +28,7 @@ export class ChunkWriter {
   #position = 0;
   #syncedTo = 0;
 
-  /** `headsOnly`: the content stays elsewhere, plain. */
+  /** With `headsOnly` the content stays uncompressed in a file outside. */
   constructor(file: File, form: ChunkForm, options: { level: number; headsOnly: boolean }) {
     this.#file = file;
     this.#form = form;
@@ -37,7 +37,7 @@ export class ChunkWriter {
     this.#chunk = new Uint8Array(chunkHeadBytes + form.chunkBytes);
   }
 
-  /** Takes a copy of the bytes. */
+  /** Appends a copy of the bytes. */
   async append(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
       const count = Math.min(bytes.length - at, this.#form.chunkBytes - this.#filled);
@@ -51,7 +51,7 @@ export class ChunkWriter {
   /** Writes the rest and makes the file durable. */
   async end(): Promise<WrittenFile> {
     if (this.#filled > 0) await this.#flush();
-    // Durable after it: the content of this file. A crash just before leaves a folder with a
+    // After this sync the content of the file is durable. A crash before it leaves a folder with a
     // temporary name.
     await this.#file.datasync();
     return {

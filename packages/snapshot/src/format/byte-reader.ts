@@ -1,11 +1,11 @@
 /**
- * Reads big-endian fields from bytes that may be hostile: every length is compared with what is
- * left before it is used. What does not fit is `SNAPSHOT_CORRUPT` with its place.
+ * Reads big-endian fields from untrusted bytes. Every length is checked against the remaining bytes
+ * before it is used. A field that does not fit is `SNAPSHOT_CORRUPT` with its offset.
  */
 import { crc32 } from 'node:zlib';
 import { corrupt, SnapshotError } from '../snapshot-error.ts';
 
-/** Magic and version. */
+/** Magic number and version. */
 const headBytes = 12;
 const checksumBytes = 4;
 
@@ -15,7 +15,7 @@ export class ByteReader {
   readonly #file: string;
   #offset = 0;
 
-  /** `file` is what errors name. */
+  /** `file` is the name that errors use. */
   constructor(bytes: Uint8Array, file: string) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -38,7 +38,7 @@ export class ByteReader {
     return this.#view.getBigUint64(this.#advance(8));
   }
 
-  /** A size: above 2^53 − 1 it is damage, never a rounding. */
+  /** A size. A value above 2^53 − 1 is damage and is never rounded. */
   size(): number {
     const value = this.u64();
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) this.fail('the size is above 2^53 - 1');
@@ -64,9 +64,9 @@ export class ByteReader {
     if (this.bytes(count).some((byte) => byte !== 0)) this.fail('reserved bytes are not zero');
   }
 
-  /** Everything was read. */
+  /** Checks that everything was read. */
   end(): void {
-    if (this.#offset !== this.#bytes.length) this.fail('there are bytes behind the end');
+    if (this.#offset !== this.#bytes.length) this.fail('there are bytes after the end');
   }
 
   fail(problem: string): never {
@@ -81,7 +81,7 @@ export class ByteReader {
   }
 }
 
-/** Puts the checksum of all that is before into the last four bytes. */
+/** Writes the checksum of all bytes before it into the last four bytes. */
 export function seal(bytes: Uint8Array): Uint8Array {
   const at = bytes.length - checksumBytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -90,9 +90,9 @@ export function seal(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Checks what all sealed bytes begin and end with, in every version: magic (8 bytes), version (4),
- * …, checksum (4). Returns a reader of what is in between. A version that is not ours is believed
- * only if the checksum is right.
+ * Checks the parts that every version shares: magic (8 bytes), version (4), …, checksum (4).
+ * Returns a reader of the bytes in between. An unknown version is reported as one only if the
+ * checksum fits.
  */
 export function unseal(
   bytes: Uint8Array,
@@ -101,11 +101,10 @@ export function unseal(
 ): ByteReader {
   if (bytes.length > form.bytesMax) {
     const details = { file, offset: 0, expected: `at most ${form.bytesMax} bytes` };
-    throw corrupt('it is too long', { ...details, got: bytes.length });
+    throw corrupt('the file is too long', { ...details, got: bytes.length });
   }
   const head = new ByteReader(bytes, file);
-  if (head.u64() !== form.magic)
-    throw corrupt('it does not begin as it should', { file, offset: 0 });
+  if (head.u64() !== form.magic) throw corrupt('the magic number is wrong', { file, offset: 0 });
   const version = head.u32();
   const end = bytes.length - checksumBytes;
   if (end < headBytes) throw corrupt('the bytes end too early', { file, offset: bytes.length });
@@ -117,7 +116,7 @@ export function unseal(
   if (version !== form.version) {
     throw new SnapshotError(
       'SNAPSHOT_VERSION',
-      `${file} has version ${version}; this release reads version ${form.version}`,
+      `${file} has format version ${version}, and this release reads version ${form.version}. Use the release that wrote it, or a newer one`,
     );
   }
   const reader = new ByteReader(bytes.subarray(0, end), file);

@@ -1,6 +1,6 @@
 /**
- * Chunks: how the content of a file is stored and sent. Each has a head of its own, so that it can
- * be checked before anybody sees it, without the rest of the file.
+ * Chunks, the units in which the content of a file is stored and sent. Each chunk has a head of its
+ * own, so it can be verified without the rest of the file before anybody sees it.
  *
  * ```
  *   0              4            8
@@ -10,8 +10,8 @@
  * ```
  *
  * The checksum is CRC-32 over the salt, the number of the chunk, the length of its content, the
- * length stored, and the stored bytes. The salt is a CRC-32 of index, term and file name: a chunk
- * of another file or place never fits.
+ * stored length, and the stored bytes. The salt is a CRC-32 of index, term and file name. So a
+ * chunk of another file or another position never fits.
  */
 import { promisify } from 'node:util';
 import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
@@ -30,7 +30,7 @@ const inflate = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(infla
 
 type Where = Pick<DamageDetails, 'file' | 'offset'>;
 
-/** How the chunks of one file are made. */
+/** How the chunks of one file are encoded. */
 export interface ChunkForm {
   readonly codec: SnapshotCodec;
   readonly chunkBytes: number;
@@ -42,7 +42,8 @@ export function chunkSalt({ index, term }: SnapshotMetadata, name: string): numb
 }
 
 /**
- * The bytes that are stored for a content: compressed if that is asked for and makes it smaller.
+ * The bytes to store for a content. They are compressed if the codec asks for it and the result is
+ * smaller.
  */
 export async function pack(
   codec: SnapshotCodec,
@@ -67,17 +68,14 @@ export function writeHead(
   view.setUint32(at + 4, checksumOf(form, number, contentBytes, stored));
 }
 
-/**
- * What is known in advance of the chunks of a file that exists or arrives, and the checks against
- * it.
- */
+/** The form of the chunks of a file that is read or received, and the checks of them. */
 export class FileChunks implements ChunkForm {
   readonly codec: SnapshotCodec;
   readonly chunkBytes: number;
   readonly salt: number;
   readonly file: ManifestFile;
   readonly count: number;
-  /** Whether all chunks are certainly stored as they are, so that their places can be computed. */
+  /** Whether all chunks are stored uncompressed, so that their offsets can be computed. */
   readonly allPlain: boolean;
 
   constructor(metadata: SnapshotMetadata, manifest: SnapshotManifest, file: ManifestFile) {
@@ -89,15 +87,12 @@ export class FileChunks implements ChunkForm {
     this.allPlain = file.storedBytes === file.contentBytes + this.count * chunkHeadBytes;
   }
 
-  /** The content of a chunk, numbered from 0. */
+  /** The length of the content of a chunk. Chunks are numbered from 0. */
   contentBytesOf(number: number): number {
     return Math.min(this.chunkBytes, this.file.contentBytes - number * this.chunkBytes);
   }
 
-  /**
-   * How many bytes follow the head that starts these bytes. Checked: it is not 0 and fits into the
-   * file.
-   */
+  /** Reads from a head how many bytes follow it, and checks that this number is possible. */
   storedBytesIn(head: Uint8Array, number: number, where: Where): number {
     const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
     const stored = view.getUint32(0);
@@ -105,26 +100,29 @@ export class FileChunks implements ChunkForm {
     const expected = this.codec === 'none' ? contentBytes : `1 to ${contentBytes}`;
     const fits = this.codec === 'none' ? stored === contentBytes : stored <= contentBytes;
     if (stored === 0 || !fits) {
-      throw corrupt('the length of a chunk is impossible', { ...where, expected, got: stored });
+      throw corrupt('the chunk has an impossible length', { ...where, expected, got: stored });
     }
     return stored;
   }
 
-  /** Checks a whole chunk: its bytes, and its head, which says how many they are. */
+  /** Checks a complete chunk against its head. */
   check(chunk: Uint8Array, number: number, where: Where): void {
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const stored = chunk.subarray(chunkHeadBytes);
     const length = view.getUint32(0);
     if (length !== stored.length) {
       const details = { ...where, expected: stored.length, got: length };
-      throw corrupt('the length of a chunk is impossible', details);
+      throw corrupt('the chunk has an impossible length', details);
     }
     const expected = view.getUint32(4);
     const got = checksumOf(this, number, this.contentBytesOf(number), stored);
     if (got !== expected) throw corrupt('the checksum differs', { ...where, expected, got });
   }
 
-  /** The content of a chunk that was checked. A view of it where it is stored as it is. */
+  /**
+   * The content of a verified chunk. If the chunk is stored uncompressed the content shares its
+   * memory.
+   */
   async unpack(chunk: Uint8Array, number: number, where: Where): Promise<Uint8Array> {
     const stored = chunk.subarray(chunkHeadBytes);
     const expected = this.contentBytesOf(number);
@@ -133,7 +131,7 @@ export class FileChunks implements ChunkForm {
     try {
       content = await inflate(stored, { maxOutputLength: expected });
     } catch (cause) {
-      throw corrupt('the chunk cannot be expanded', where, cause);
+      throw corrupt('the chunk cannot be decompressed', where, cause);
     }
     if (content.length !== expected) {
       throw corrupt('the chunk is too short', { ...where, expected, got: content.length });

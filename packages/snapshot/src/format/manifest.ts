@@ -1,21 +1,21 @@
 /**
- * The manifest: what a snapshot consists of. It travels in the data of a Raft snapshot and lies in
- * the metadata file; the same bytes in both. It names no path and no node. Big-endian; byte diagram
- * in README.md beside this file.
+ * The manifest: the files of a snapshot. The same bytes are in the data of a Raft snapshot message
+ * and in the metadata file. It names no path and no node. Numbers are big-endian; README.md beside
+ * this file has the byte diagram.
  */
 import { SnapshotError } from '../snapshot-error.ts';
 import { seal, unseal } from './byte-reader.ts';
 
-/** How chunks are stored. One that does not get smaller is stored as it is. */
+/** How chunks are stored. A chunk that does not get smaller is stored uncompressed. */
 export type SnapshotCodec = 'none' | 'deflate';
 
 /** One file of a snapshot. */
 export interface ManifestFile {
   readonly name: string;
   readonly contentBytes: number;
-  /** As stored and sent: chunks with their heads. */
+  /** The size as stored and sent: the chunks with their heads. */
   readonly storedBytes: number;
-  /** Of the content. */
+  /** The SHA-256 of the content. */
   readonly sha256: Uint8Array;
 }
 
@@ -23,9 +23,9 @@ export interface SnapshotManifest {
   /** 64 hexadecimal digits. */
   readonly id: string;
   readonly codec: SnapshotCodec;
-  /** Content is cut into chunks of this size; the last one of a file may be shorter. */
+  /** The size of the content of a chunk. The last chunk of a file may be shorter. */
   readonly chunkBytes: number;
-  /** Ascending by name. */
+  /** The files in ascending order of their names. */
   readonly files: readonly ManifestFile[];
 }
 
@@ -35,13 +35,13 @@ const version = 1;
 const fixedBytes = 60;
 const codecs: readonly SnapshotCodec[] = ['none', 'deflate'];
 
-/** A snapshot of more files would make its Raft message large. */
+/** The largest number of files. More files would make the Raft message large. */
 export const filesMax = 4096;
 export const manifestBytesMax: number = 1024 * 1024;
 export const chunkBytesMin = 512;
-/** Bounds what a receiver holds of a file at a time. */
+/** Bounds how much of a file a receiver holds in memory. */
 export const chunkBytesMax: number = 1024 * 1024;
-/** Stored length and checksum of a chunk. */
+/** The size of the head: stored length and checksum. */
 export const chunkHeadBytes = 8;
 export const hashBytes = 32;
 
@@ -51,12 +51,12 @@ export function isFileName(name: unknown): name is string {
   return typeof name === 'string' && namePattern.test(name);
 }
 
-/** How many chunks a content has. */
+/** The number of chunks of a content. */
 export function chunkCountOf(contentBytes: number, chunkBytes: number): number {
   return Math.ceil(contentBytes / chunkBytes);
 }
 
-/** All files together, as stored and sent. */
+/** The size of all files as stored and sent. */
 export function storedBytesOf({ files }: SnapshotManifest): number {
   return files.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
 }
@@ -84,9 +84,10 @@ export function encodeManifest(manifest: SnapshotManifest): Uint8Array {
 }
 
 /**
- * Reads a manifest from bytes that may be hostile. All sizes fit each other afterwards.
+ * Decodes a manifest from untrusted bytes, and checks that its sizes are consistent.
  *
- * @throws SnapshotError `SNAPSHOT_CORRUPT`, `SNAPSHOT_VERSION`; `file` is what the error names.
+ * @param file The name that errors use.
+ * @throws SnapshotError `SNAPSHOT_CORRUPT`, `SNAPSHOT_VERSION`.
  */
 export function decodeManifest(bytes: Uint8Array, file = 'manifest'): SnapshotManifest {
   const reader = unseal(bytes, file, { magic, version, bytesMax: manifestBytesMax });
@@ -94,17 +95,18 @@ export function decodeManifest(bytes: Uint8Array, file = 'manifest'): SnapshotMa
   reader.zeros(3);
   const chunkBytes = reader.u32();
   if (chunkBytes < chunkBytesMin || chunkBytes > chunkBytesMax) {
-    reader.fail(`${chunkBytes} is no size of chunks`);
+    reader.fail(`the chunk size ${chunkBytes} is not from ${chunkBytesMin} to ${chunkBytesMax}`);
   }
   const id = Buffer.from(reader.bytes(hashBytes)).toString('hex');
   const count = reader.u32();
-  if (count > filesMax) reader.fail(`${count} files are too many`);
+  if (count > filesMax) reader.fail(`it has ${count} files, at most ${filesMax} are allowed`);
   const files: ManifestFile[] = [];
   for (let number = 0; number < count; number += 1) {
     const name = reader.text(reader.u8());
     const previous = files.at(-1)?.name;
-    if (!isFileName(name)) reader.fail('the name is not allowed');
-    if (previous !== undefined && previous >= name) reader.fail('the names do not ascend');
+    if (!isFileName(name)) reader.fail('a file name is not allowed');
+    if (previous !== undefined && previous >= name)
+      reader.fail('the file names are not in ascending order');
     const contentBytes = reader.size();
     const storedBytes = reader.size();
     if (!isPossible(codec, chunkBytes, contentBytes, storedBytes)) {
@@ -114,11 +116,12 @@ export function decodeManifest(bytes: Uint8Array, file = 'manifest'): SnapshotMa
   }
   reader.end();
   const manifest = { id, codec, chunkBytes, files };
-  if (!Number.isSafeInteger(storedBytesOf(manifest))) reader.fail('the files are too large');
+  if (!Number.isSafeInteger(storedBytesOf(manifest)))
+    reader.fail('the sum of the file sizes is above 2^53 - 1');
   return manifest;
 }
 
-/** Refuses a manifest that could not be read back. */
+/** Refuses a manifest that no release would accept. */
 export function checkManifestLimits(fileCount: number): void {
   if (fileCount <= filesMax) return;
   throw new SnapshotError(

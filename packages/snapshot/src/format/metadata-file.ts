@@ -1,7 +1,7 @@
 /**
- * The file `snapshot` in the folder of each snapshot: what the snapshot is, and where its files lie
- * on this node. It has a checksum over all of it. Big-endian; byte diagram in README.md beside this
- * file.
+ * The file `snapshot` in the folder of each snapshot: what the snapshot is, and where its files are
+ * on this node. A checksum covers all of it. Numbers are big-endian; README.md beside this file has
+ * the byte diagram.
  */
 import {
   decodeSnapshotMetadata,
@@ -13,22 +13,25 @@ import { seal, unseal } from './byte-reader.ts';
 import { decodeManifest, type SnapshotManifest } from './manifest.ts';
 import { snapshotIdOf } from './snapshot-id.ts';
 
-/** Where a file of the manifest lies. */
-export interface FilePlace {
-  /** Of the file in the folder: the chunks, or, for a file outside, only their heads. */
+/** The location of a file of the manifest. */
+export interface FileLocation {
+  /**
+   * The number of the file in the folder, which holds the chunks, or only their heads for a file
+   * outside.
+   */
   readonly number: number;
-  /** The path of the content, for a file outside of the snapshot. */
+  /** The path of the content of a file outside the snapshot. */
   readonly outside?: string | undefined;
 }
 
-/** All that is known of a snapshot without reading its files. */
+/** Everything that is known about a snapshot without reading its files. */
 export interface SnapshotContents {
   readonly groupId: bigint;
   readonly metadata: SnapshotMetadata;
   readonly manifest: SnapshotManifest;
   readonly manifestBytes: Uint8Array;
-  /** As many as the manifest has files, in the same order. */
-  readonly places: readonly FilePlace[];
+  /** One for each file of the manifest, in the same order. */
+  readonly locations: readonly FileLocation[];
 }
 
 /** `babuzasn` */
@@ -41,18 +44,18 @@ export const metadataFileBytesMax: number = 24 * 1024 * 1024;
 
 export function encodeMetadataFile(contents: SnapshotContents): Uint8Array {
   const metadata = encodeSnapshotMetadata(contents.metadata);
-  const places = contents.places.map(encodePlace);
-  const placesBytes = places.reduce((sum, place) => sum + place.length, 0);
-  const bodyBytes = metadata.length + contents.manifestBytes.length + placesBytes;
+  const locations = contents.locations.map(encodeLocation);
+  const locationsBytes = locations.reduce((sum, location) => sum + location.length, 0);
+  const bodyBytes = metadata.length + contents.manifestBytes.length + locationsBytes;
   const bytes = Buffer.alloc(fixedBytes + bodyBytes + checksumBytes);
   bytes.writeBigUInt64BE(magic, 0);
   bytes.writeUInt32BE(version, 8);
   bytes.writeBigUInt64BE(contents.groupId, 16);
   bytes.writeUInt32BE(metadata.length, 24);
   bytes.writeUInt32BE(contents.manifestBytes.length, 28);
-  bytes.writeUInt32BE(places.length, 32);
+  bytes.writeUInt32BE(locations.length, 32);
   let at = fixedBytes;
-  for (const part of [metadata, contents.manifestBytes, ...places]) {
+  for (const part of [metadata, contents.manifestBytes, ...locations]) {
     bytes.set(part, at);
     at += part.length;
   }
@@ -60,7 +63,7 @@ export function encodeMetadataFile(contents: SnapshotContents): Uint8Array {
 }
 
 /**
- * Reads a metadata file; everything in it fits together afterwards, and the id was computed again.
+ * Decodes a metadata file. Its parts are consistent afterwards, and the id was computed again.
  *
  * @throws SnapshotError `SNAPSHOT_CORRUPT`, `SNAPSHOT_VERSION`.
  */
@@ -71,30 +74,33 @@ export function decodeMetadataFile(
 ): SnapshotContents {
   const reader = unseal(bytes, file, { magic, version, bytesMax: metadataFileBytesMax });
   reader.zeros(4);
-  if (reader.u64() !== groupId) reader.fail(`it is not of group ${groupId}`);
+  if (reader.u64() !== groupId)
+    reader.fail(`the snapshot belongs to another group, expected group ${groupId}`);
   const metadataBytes = reader.u32();
   const manifestLength = reader.u32();
-  const placeCount = reader.u32();
+  const locationCount = reader.u32();
   const metadata = decodeMetadata(reader.bytes(metadataBytes), file);
   const manifestBytes = reader.bytes(manifestLength);
   const manifest = decodeManifest(manifestBytes, `manifest in ${file}`);
-  if (placeCount !== manifest.files.length) reader.fail(`${placeCount} places are not one a file`);
-  const places: FilePlace[] = [];
+  if (locationCount !== manifest.files.length)
+    reader.fail(`it has ${locationCount} locations for ${manifest.files.length} files`);
+  const locations: FileLocation[] = [];
   const numbers = new Set<number>();
-  for (let at = 0; at < placeCount; at += 1) {
+  for (let at = 0; at < locationCount; at += 1) {
     const number = reader.u16();
-    if (numbers.has(number)) reader.fail(`the number ${number} is there twice`);
+    if (numbers.has(number)) reader.fail(`two files have the number ${number}`);
     numbers.add(number);
     const pathBytes = reader.u16();
-    if (pathBytes > outsidePathBytesMax) reader.fail('the path is too long');
-    places.push(pathBytes === 0 ? { number } : { number, outside: reader.text(pathBytes) });
+    if (pathBytes > outsidePathBytesMax)
+      reader.fail(`a path has ${pathBytes} bytes, at most ${outsidePathBytesMax} are allowed`);
+    locations.push(pathBytes === 0 ? { number } : { number, outside: reader.text(pathBytes) });
   }
   reader.end();
   checkId(groupId, metadata, manifest, file);
-  return { groupId, metadata, manifest, manifestBytes, places };
+  return { groupId, metadata, manifest, manifestBytes, locations };
 }
 
-/** Refuses a manifest that is not of this group and metadata. */
+/** Refuses a manifest whose id does not fit this group and metadata. */
 export function checkId(
   groupId: bigint,
   metadata: SnapshotMetadata,
@@ -103,7 +109,7 @@ export function checkId(
 ): void {
   const expected = snapshotIdOf(groupId, metadata, manifest.files);
   if (manifest.id === expected) return;
-  throw corrupt('the id is not that of the content', {
+  throw corrupt('the id does not fit the content', {
     file,
     offset: 0,
     expected,
@@ -111,7 +117,7 @@ export function checkId(
   });
 }
 
-/** A copy that is known to be valid, which nobody else can change. Throws `SNAPSHOT_INVALID`. */
+/** Returns a valid copy that no caller can change. Throws `SNAPSHOT_INVALID`. */
 export function checkedMetadata(metadata: SnapshotMetadata): SnapshotMetadata {
   try {
     if (metadata.index >= 1) return decodeSnapshotMetadata(encodeSnapshotMetadata(metadata));
@@ -133,7 +139,7 @@ function decodeMetadata(bytes: Uint8Array, file: string): SnapshotMetadata {
   }
 }
 
-function encodePlace({ number, outside }: FilePlace): Uint8Array {
+function encodeLocation({ number, outside }: FileLocation): Uint8Array {
   const path = Buffer.from(outside ?? '');
   const bytes = Buffer.alloc(4 + path.length);
   bytes.writeUInt16BE(number, 0);

@@ -1,13 +1,13 @@
 /**
- * The id of a snapshot: SHA-256 over what it is the state of and over the hashes of its files. How
- * it is stored (codec, size of chunks, inside or outside) does not count: the same content of the
- * same place in the log has the same id on every node.
+ * The id of a snapshot: SHA-256 over its group, its metadata and the hashes of its files. How it is
+ * stored (codec, chunk size, files outside) does not count, so the same content at the same index
+ * has the same id on every node.
  */
 import { createHash } from 'node:crypto';
 import { encodeSnapshotMetadata, type SnapshotMetadata } from '@babuza/raftpb';
 import type { ManifestFile } from './manifest.ts';
 
-/** Separates these hashes from all others. */
+/** A prefix that separates these hashes from hashes of other things. */
 const domain = 'babuza snapshot 1\n';
 
 export function snapshotIdOf(

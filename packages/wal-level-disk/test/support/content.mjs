@@ -1,4 +1,4 @@
-/** Everything that a log says, in one text. Plain JavaScript: a process of its own runs it, too. */
+/** The whole content of a log as text. Plain JavaScript, because child processes run it, too. */
 export function contentOf(storage) {
   const { term, vote, commit } = storage.initialState().hardState;
   const first = storage.firstIndex();

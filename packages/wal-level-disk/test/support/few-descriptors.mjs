@@ -1,6 +1,6 @@
-// Saves to a log while the process has no descriptor left, and afterwards. Argument: a directory.
-// Prints as JSON what the saves said without descriptors and with them, and how many entries can be
-// read in the end.
+// Saves to a log while the process has no file descriptor left, and afterwards. Argument: a
+// directory. Prints as JSON the outcomes of the saves without and with descriptors, and how many
+// entries can be read in the end.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { walBackend } from '@babuza/wal-level-disk';
 
@@ -14,13 +14,13 @@ const save = () => {
     (error) => error.code,
   );
 };
-// What LevelDB opens late is open by then: its table of the first log, if it makes one.
+// By now LevelDB has opened what it opens late, for instance the table of its first log.
 for (let at = 0; at < 20; at += 1) await save();
 const held = [];
 try {
   for (;;) held.push(openSync('/dev/null'));
 } catch {
-  // None is left.
+  // No descriptor is left.
 }
 const without = [];
 for (let at = 0; at < 100 && without.at(-1) !== 'WAL_TRY_AGAIN'; at += 1)

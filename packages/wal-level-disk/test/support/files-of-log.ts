@@ -1,11 +1,14 @@
-/** The files of a log on LevelDB as bytes: taken from a place, to be damaged. */
+/** Reads the files of a log on LevelDB, so that tests can damage copies of them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** By their path within the place. */
+/** The contents by path within the directory. */
 export type Files = ReadonlyMap<string, Uint8Array>;
 
-/** All files; `LOCK` is empty, and opening it would give away the lock of a log that is open. */
+/**
+ * All files except `LOCK`, which is empty. Opening and closing it would release the lock of an open
+ * log.
+ */
 export function takeFiles(directory: string): Files {
   const files = new Map<string, Uint8Array>();
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {

@@ -1,7 +1,7 @@
-// Flips bits in the files of a log, one after the other, and says what the log makes of each. It is
-// a process of its own, because damage can end it: LevelDB reads tables without verifying their
-// checksums. Argument: a file with the job as JSON. Each flip is a line with its number before, and
-// its outcome after.
+// Flips bits in the files of a log, one after the other, and prints the outcome of each. It is a
+// process of its own because damage can end it: LevelDB reads tables without verifying their
+// checksums. Argument: a file with the job as JSON. Each flip prints a line with its number before,
+// and a line with its outcome after.
 import { mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { walBackend } from '../../dist/index.js';
@@ -12,16 +12,16 @@ const files = new Map(job.files.map(([name, text]) => [name, Buffer.from(text, '
 const say = (line) => writeSync(1, `${line}\n`);
 
 function layOut(flipped) {
-  rmSync(job.place, { recursive: true, force: true });
+  rmSync(job.directory, { recursive: true, force: true });
   for (const [name, bytes] of files) {
-    const path = join(job.place, name);
+    const path = join(job.directory, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, name === flipped.name ? flipped.bytes : bytes);
   }
 }
 
 async function outcome() {
-  const manager = await walBackend.open(job.place, job.options);
+  const manager = await walBackend.open(job.directory, job.options);
   let where = 'when opened';
   try {
     const opened = await manager.replayWal();

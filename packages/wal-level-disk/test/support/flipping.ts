@@ -1,4 +1,4 @@
-/** Has bits flipped in the files of a log by processes of their own, and counts what came of it. */
+/** Flips bits in the files of a log in processes of their own, and counts the outcomes. */
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import type { Files } from './files-of-log.ts';
 
 const script = fileURLToPath(new URL('flipper.mjs', import.meta.url));
 
-/** A log with its files as of a moment, and its content after each of its batches up to then. */
+/** The files of a log at some moment, and its content after each of its batches up to then. */
 export interface Sample {
   readonly files: Files;
   readonly contents: readonly string[];
@@ -20,21 +20,21 @@ export type Outcome =
   | 'refused when opened'
   | 'refused when read'
   | 'the same'
-  /** The log as of an earlier batch: what came later is lost silently. */
+  /** The log as of an earlier batch. Later batches are silently lost. */
   | 'ends earlier'
-  /** There is no log: a node would make a new one. */
+  /** The log is missing, so a node would create a new one. */
   | 'gone'
-  /** The process came to an end. */
+  /** The process ended. */
   | 'ended the process'
   | 'wrong';
 
 export interface Tally {
   readonly counts: ReadonlyMap<Outcome, number>;
-  /** What was wrong, and where. */
+  /** Wrong outcomes, each with its offset. */
   readonly wrong: readonly string[];
-  /** The fewest batches of a log that ended earlier. */
+  /** The smallest number of batches in a log that ended earlier. */
   readonly batchesMin: number;
-  /** By file: silent losses, and ends of the process. */
+  /** Silent losses and ends of the process, by file. */
   readonly unnoticed: ReadonlyMap<string, number>;
   readonly ended: readonly string[];
 }
@@ -53,7 +53,7 @@ export async function flipAll(
 ): Promise<Tally> {
   const jobFile = `${scratch}/job.json`;
   const encoded = [...files].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]);
-  const job = { place: `${scratch}/place`, files: encoded, contents, flips, options };
+  const job = { directory: `${scratch}/log`, files: encoded, contents, flips, options };
   const answers: Answer[] = [];
   while (answers.length < flips.length) {
     await writeFile(jobFile, JSON.stringify({ ...job, from: answers.length }));
@@ -62,7 +62,10 @@ export async function flipAll(
   return tallyOf(flips, answers);
 }
 
-/** Adds the answers of one process; where it died, that is the answer to its last flip. */
+/**
+ * Adds the outcomes that one process printed. If the process died, that is the outcome of its last
+ * flip.
+ */
 async function runFlipper(jobFile: string, answers: Answer[], count: number): Promise<void> {
   const child = spawn(process.execPath, [script, jobFile], { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';

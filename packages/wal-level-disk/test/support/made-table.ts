@@ -1,22 +1,24 @@
-/** A table in LevelDB's format, with blocks of any size (doc/table_format.md of its sources). */
+/**
+ * Builds a table in LevelDB's format (doc/table_format.md in its sources) with blocks of any size.
+ */
 import { crc32cByTable } from '@babuza/wal-core/backend';
 
-interface Place {
+interface BlockHandle {
   readonly offset: number;
   readonly bytes: number;
 }
 
 export interface MadeTable {
   readonly file: Uint8Array;
-  /** The blocks that were given, the filter, and the two that name others. */
-  readonly blocks: readonly Place[];
-  readonly filter: Place;
+  /** The given blocks, the filter, and the two blocks that name others. */
+  readonly blocks: readonly BlockHandle[];
+  readonly filter: BlockHandle;
 }
 
-/** A table with blocks of these sizes, and a filter of 20 bytes. */
+/** Builds a table with blocks of these sizes and a filter of 20 bytes. */
 export function madeTable(blockBytes: readonly number[]): MadeTable {
   const parts: number[] = [];
-  const append = (content: readonly number[]): Place => {
+  const append = (content: readonly number[]): BlockHandle => {
     const offset = parts.length;
     const block = Uint8Array.of(...content, 0);
     const crc = crc32cByTable(0, block, 0, block.length);
@@ -28,24 +30,24 @@ export function madeTable(blockBytes: readonly number[]): MadeTable {
     append(Array.from({ length: bytes }, (_, position) => (position * 7 + at) & 0xff)),
   );
   const filter = append(Array.from({ length: 20 }, (_, at) => at));
-  const metaindex = append(blockOfPlaces([filter]));
-  const index = append(blockOfPlaces(blocks));
-  const footer = [metaindex, index].flatMap(placeBytes);
+  const metaindex = append(blockOfHandles([filter]));
+  const index = append(blockOfHandles(blocks));
+  const footer = [metaindex, index].flatMap(handleBytes);
   const padding = Array.from({ length: 40 - footer.length }, () => 0);
   parts.push(...footer, ...padding, 0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb);
   return { file: Uint8Array.from(parts), blocks: [...blocks, filter, metaindex, index], filter };
 }
 
-/** Entries with a key of one byte, and one restart point. */
-function blockOfPlaces(places: readonly Place[]): number[] {
-  const entries = places.flatMap((place, at) => {
-    const value = placeBytes(place);
+/** A block of entries with keys of one byte, and with one restart point. */
+function blockOfHandles(handles: readonly BlockHandle[]): number[] {
+  const entries = handles.flatMap((handle, at) => {
+    const value = handleBytes(handle);
     return [0, 1, value.length, at & 0xff, ...value];
   });
   return [...entries, ...littleEndian(0), ...littleEndian(1)];
 }
 
-function placeBytes({ offset, bytes }: Place): number[] {
+function handleBytes({ offset, bytes }: BlockHandle): number[] {
   return [...varint(offset), ...varint(bytes)];
 }
 

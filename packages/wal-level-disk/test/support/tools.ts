@@ -1,10 +1,10 @@
-/** Tools that a test needs and that are not everywhere: it says loudly when one is missing. */
+/** Checks for tools that a test needs and that not every machine has. */
 import { spawnSync } from 'node:child_process';
 
-/** Turns "not run" into a failure: for pipelines that have the tools. */
+/** Turns a missing tool into a failure, for pipelines that have the tools. */
 const required = process.env['BABUZA_REQUIRE_TOOLS'] === '1';
 
-/** Whether the command works here. Where it does not, says that `what` is not run, or throws. */
+/** Whether the command works here. If not, prints that `what` does not run, or throws. */
 export function has(what: string, command: string, ...args: string[]): boolean {
   const { status, error, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   if (status === 0) return true;
@@ -12,7 +12,7 @@ export function has(what: string, command: string, ...args: string[]): boolean {
   return notRun(`${what}: ${command} does not work here (${reason})`);
 }
 
-/** Says what is not run and why, or throws. Returns false. */
+/** Prints what does not run and why, or throws. Returns false. */
 export function notRun(whatAndWhy: string): false {
   const text = `not run: ${whatAndWhy}`;
   if (required) throw new Error(text);

@@ -1,8 +1,8 @@
-// Two logs in one database; a write of the first one is made to fail from outside, which ends both.
-// They are closed and opened again in this process, take more than a block of LevelDB's log each,
-// and the process is killed. Argument: the directory. It says `done <group> <index>` of each entry
-// that was acknowledged, `failed <group> <code>`, and `opened <group> <last index>` behind a line
-// `again`.
+// Two logs in one database. The test makes a write of the first one fail from outside, which ends
+// both. They are closed and opened again in this process, and each writes more than a block of
+// LevelDB's log. Then the process is killed. Argument: the directory. Prints `done <group> <index>`
+// for each acknowledged entry, `failed <group> <code>`, and, after a line `again`, `opened <group>
+// <last index>`.
 import { writeSync } from 'node:fs';
 import { walBackend } from '../../dist/index.js';
 
@@ -11,7 +11,7 @@ const say = (line) => writeSync(1, `${line}\n`);
 const groups = [0n, 1n];
 const manager = await walBackend.open(directory);
 
-/** Until one is rejected. */
+/** Saves until one is rejected. */
 async function append({ wal, storage }, count) {
   const first = storage.lastIndex() + 1;
   for (let index = first; index < first + count; index += 1) {

@@ -1,18 +1,18 @@
 import type { HardState, SnapshotMetadata, Entry } from '@babuza/raftpb';
 
-/** One batch. Absent parts are not in it. */
+/** One batch. Every part is optional. */
 export interface WorkloadLine {
   readonly first?: number;
   readonly last?: number;
   readonly entryTerm?: number;
-  /** Term, vote, commit. */
+  /** Term, vote and commit index of the hard state. */
   readonly hard?: readonly [number, number, number];
-  /** Index, term. */
+  /** Index and term. */
   readonly marker?: readonly [number, number];
   readonly purge?: number;
-  /** A call of `sync`. */
+  /** Whether this is a call of `sync`. */
   readonly sync?: boolean;
-  /** The number of an identity record, which is no batch. */
+  /** The number of an identity record. It is not a batch. */
   readonly record?: number;
 }
 

@@ -1,8 +1,8 @@
-// What the writer process does, as lines of text: plain JavaScript, because the writer and the test
-// that judges it run it both; its types are in workload.d.mts. A line says everything about a
-// batch; payloads follow from index and term.
+// The workload of the writer process as lines of text. It is plain JavaScript because both the
+// writer and the test that checks it run it; its types are in workload.d.mts. A line describes a
+// batch completely; payloads follow from index and term.
 
-/** Small, quick and the same everywhere: mulberry32. */
+/** The generator mulberry32, which returns the same numbers on every platform. */
 export function randomFrom(seed) {
   let state = seed;
   return (below) => {
@@ -13,7 +13,7 @@ export function randomFrom(seed) {
   };
 }
 
-/** From nothing to some kilobytes, and now and then more than a block of LevelDB's log. */
+/** Sizes from nothing to some kilobytes, and sometimes more than a block of LevelDB's log. */
 export function payloadOf(index, term) {
   const bytes = index % 29 === 0 ? 50_000 : (index * 37 + term * 11) % 3000;
   const payload = new Uint8Array(bytes);
@@ -21,7 +21,7 @@ export function payloadOf(index, term) {
   return payload;
 }
 
-/** The batch that a line stands for. */
+/** The batch that a line describes. */
 export function batchOf({ first, last, entryTerm, hard, marker, purge, sync }) {
   const batch = {};
   if (first !== undefined && last !== undefined && entryTerm !== undefined) {
@@ -56,8 +56,8 @@ export function recordOf(number) {
 }
 
 /**
- * A node that appends, loses its tail to another leader, votes, takes snapshots, purges, advances
- * its commit index without a sync and syncs that, and writes identity records.
+ * Simulates a node that appends, loses its tail to another leader, votes, takes snapshots, purges,
+ * advances its commit index without a sync, syncs it, and writes identity records.
  */
 export class Workload {
   constructor(random, log) {
@@ -66,7 +66,7 @@ export class Workload {
     this.commit = log.commit;
     this.term = log.term + 1;
     this.start = log.start;
-    // Of the hard state that was saved last; the term of a node may be ahead of it.
+    // The term of the last hard state. The term of the node may be ahead of it.
     this.hard = log.hard;
     this.record = log.record;
     this.terms = new Map();
@@ -112,7 +112,7 @@ export class Workload {
     return { hard: this.#hard(1) };
   }
 
-  /** A commit index alone is not synced by its save. */
+  /** A save of a commit index alone does not sync it. */
   #advance(commit) {
     this.commit = commit;
     return { hard: [...this.hard, commit] };

@@ -1,8 +1,8 @@
 // A real process that writes a log as fast as it can, with several saves pending at a time. Each
-// batch is a line `try` before the call and a line `done` after it resolved. It ends when a save is
-// rejected, with a line `failed` that has the code; otherwise it is killed from outside, or stops
-// after so many batches. Arguments: directory, seed, options as JSON, batches (0: no end), URL of
-// the module of the back end.
+// batch prints a line `try` before the call and a line `done` after it resolved. The process ends
+// when a save is rejected, with a line `failed` and the code. Otherwise it is killed from outside,
+// or stops after a number of batches. Arguments: directory, seed, options as JSON, number of
+// batches (0: no end), URL of the module of the back end.
 import { writeSync } from 'node:fs';
 import { batchOf, randomFrom, recordOf, Workload } from './workload.mjs';
 
@@ -46,7 +46,7 @@ async function write() {
   const workload = new Workload(randomFrom(Number(seed)), {
     last: storage.lastIndex(),
     commit: hardState.commit,
-    // A term must be above those of the log, too: its entries may be ahead of the hard state.
+    // A new term must also be above the terms of the entries, which may be ahead of the hard state.
     term: Math.max(hardState.term, storage.term(storage.lastIndex())),
     start: storage.firstIndex() - 1,
     hard: [hardState.term, Number(hardState.vote)],
