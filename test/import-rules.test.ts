@@ -10,8 +10,8 @@ import { importCircles, relativeImportsOf } from './import-circles.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * What the sources of a package may import of ours; a door other than the main one by its full
- * name.
+ * The workspace packages that the sources of a package may import. An entry point other than the
+ * main one is listed by its full name.
  */
 const allowed: Record<string, readonly string[]> = {
   raftpb: [],
@@ -38,7 +38,7 @@ const allowed: Record<string, readonly string[]> = {
     'metrics',
     'raft',
     'raftpb',
-    // Of it the judge of histories only: `@babuza/testkit/history`.
+    // Only the history checker, `@babuza/testkit/history`.
     'testkit',
     'transport-http',
     'vfs',

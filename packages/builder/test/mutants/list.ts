@@ -1,13 +1,13 @@
 /**
- * Errors that are put into the node on purpose, each of which breaks a promise. The simulated
- * cluster must find every one within a few seeds.
+ * Planted errors in the node, each of which breaks a guarantee. The simulated cluster must find
+ * every one within a few seeds.
  */
 
 import type { Mutant } from './mutant.ts';
 import { operatorMutants } from './operator-list.ts';
 import { slowPartMutants } from './slow-parts-list.ts';
 
-/** How many seeds it may take. */
+/** The most seeds that it may take. */
 export const mutantSeeds = 240;
 
 const clusterMutants: readonly Mutant[] = [
