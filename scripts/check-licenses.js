@@ -36,7 +36,7 @@ console.log(
 );
 process.exitCode = problems.length === 0 ? 0 : 1;
 
-/** Of an expression with AND all licenses, of one with OR one of them. */
+/** An expression with AND is allowed if all its licenses are; one with OR if any license is. */
 function isAllowed(expression, allowed) {
   const all = expression.replace(/[()]/g, '').split(' AND ');
   return all.every((part) => part.split(' OR ').some((license) => allowed.includes(license)));

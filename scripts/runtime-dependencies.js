@@ -1,6 +1,6 @@
-// What a user of our packages installs: their dependencies and optional dependencies with all that
-// these need, and what they can use where it is there (optional peers). Read from the manifests in
-// node_modules; platforms other than this one have their binaries in packages that are not here.
+// Lists the packages that a user of our packages installs: dependencies and optional dependencies,
+// transitively, and optional peers that are present. It reads the manifests in node_modules, so the
+// binary packages of other platforms are missing.
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -23,7 +23,7 @@ export function publishedPackages(root) {
   return workspacePackages(root).filter(({ manifest }) => manifest.private !== true);
 }
 
-/** By name: `{ name, version, license }`. */
+/** Returns `{ name, version, license }` of each package, by name. */
 export function runtimeDependencies(root) {
   const found = new Map();
   for (const { directory, manifest } of publishedPackages(root)) {

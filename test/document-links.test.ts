@@ -1,4 +1,6 @@
-/** Every relative link in a document leads to a file, and every anchor to a heading of that file. */
+/**
+ * Every relative link in a document leads to a file, and every anchor to a heading of that file.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -47,7 +47,7 @@ const printed: Record<string, readonly string[]> = {
   ],
 };
 
-/** What the examples have in common; no programs. */
+/** Modules that the examples share; they are not programs. */
 const shared = ['key-values', 'node'];
 
 describe('examples', () => {

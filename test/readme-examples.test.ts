@@ -13,7 +13,7 @@ const scratch = mkdtempSync(`${tmpdir()}/babuza-readme-`);
 
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** Whose dependencies an example may use: a user would have installed them. */
+/** The package whose dependencies an example uses: a user would have installed them. */
 const runsBeside: Record<string, string> = {
   root: `${root}/examples`,
   babuza: `${root}/examples`,
@@ -30,7 +30,10 @@ const runsBeside: Record<string, string> = {
   'wal-level': `${root}/packages/wal-memory/dist`,
 };
 
-/** Whose comments behind a line that prints are what it prints; those of others explain it. */
+/**
+ * The packages whose READMEs state the output of a line in the comment after it. Comments of the
+ * others explain the line.
+ */
 const saysWhatItPrints = new Set(['raft', 'session', 'snapshot', 'transport-memory']);
 
 interface Example {

@@ -1,6 +1,6 @@
 /**
- * What our users get with our packages: licenses, pinned tools, and what docs/SECURITY.md says of
- * it.
+ * Checks what users install with our packages: licenses, pinned tools, and the statements of
+ * docs/SECURITY.md about them.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,10 @@ interface Dependency {
   readonly license: string;
 }
 
-/** What a script of the repository knows; scripts are JavaScript without types. */
+/**
+ * Evaluates an expression over the exports of a script, in a process of its own because the script
+ * has no types, and returns the printed JSON.
+ */
 function printed(expression: string): string {
   const module = JSON.stringify(
     new URL('../scripts/runtime-dependencies.js', import.meta.url).href,

@@ -15,7 +15,7 @@ export const usage: string = `Usage: npx --yes pnpm@12.21.0 bench [--dir DIR] [-
                 (default: all of them; they always run in this order)`;
 
 export interface Arguments {
-  /** The directory that was given; `undefined`: the system's temporary directory. */
+  /** The directory of `--dir`; `undefined` means the system's temporary directory. */
   readonly directory: string | undefined;
   /** From 1. */
   readonly rounds: number;
@@ -23,7 +23,10 @@ export interface Arguments {
   readonly parts: ReadonlySet<Part>;
 }
 
-/** Throws `TypeError` with a message for people. `undefined`: help was asked for. */
+/**
+ * Parses the command line. Returns `undefined` for `--help`. Throws a `TypeError` with a message
+ * for the user.
+ */
 export function parseArguments(args: readonly string[]): Arguments | undefined {
   const { values } = parseArgs({
     args: [...args],

@@ -11,10 +11,10 @@ import type { Contender } from './measure.ts';
 import type { Work } from './saving.ts';
 
 const payloadBytes = 1024;
-/** Of a key and of a value of the log, besides the payload. */
+/** The bytes of a key, and of a value without its payload. */
 const keyBytes = 17;
 const valueOverheadBytes = 21;
-/** Of the record that goes with every batch. */
+/** The bytes of the state record that is written with each batch. */
 const stateBytes = 68;
 const encodings = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
@@ -112,13 +112,13 @@ export interface CompressionFigures {
   readonly compression: boolean;
   readonly fillMs: number;
   readonly bytesOnDisk: number;
-  /** Of single entries at random that are not cached by the log. */
+  /** The time to read one random entry that is not in the log's cache. */
   readonly readUs: number;
 }
 
 const compressionCount = 20_000;
 
-/** What compression costs and gives, with payloads that do not compress, and with text. */
+/** Measures the cost and the gain of compression, for incompressible payloads and for text. */
 export async function compressionFigures(
   directory: string,
   onProgress: (done: number, all: number) => void,

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * Prints what the logs do beside the raw disk, or beside the database below them, from one run,
- * interleaved, as medians and ratios:
- * absolute figures drift with the machine, ratios hold. Run it with nothing else running.
+ * Compares the logs with the raw disk, or with the database below them. Contenders run interleaved
+ * in one process, and the output has medians and ratios, because absolute figures drift with the
+ * machine. Run it on an idle machine.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -103,7 +103,7 @@ async function benchMemoryOf(log: string, directory: string): Promise<void> {
   console.log(table(header, rows));
 }
 
-/** The first contender of each table is what the others are compared with. */
+/** Each table compares its contenders with the first one. */
 async function benchLevel({ directory, rounds }: Settings): Promise<void> {
   progress('durable batches on LevelDB, warming up');
   await show(await levelSaves(directory, 1, 1024, 500), rounds);

@@ -24,7 +24,7 @@ export interface NodeMemoryFigures {
   readonly entries: number;
   /** Nodes in the process while it was measured. */
   readonly nodes: number;
-  /** Of one node. */
+  /** The bytes of one node. */
   readonly indexBytes: number;
   readonly cacheBytes: number;
   /**

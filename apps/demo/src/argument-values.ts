@@ -1,6 +1,6 @@
-/** The values of options, checked. */
+/** Checks for the values of options. */
 
-/** Something in the command line is wrong: exit code 2. */
+/** The command line is wrong. The demo prints the message and exits with code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -16,13 +16,13 @@ export function bytesOf(option: string, text: string): number {
 export function positive(option: string, text: string, pattern: RegExp): number {
   const value = Number(text);
   if (!pattern.test(text) || !Number.isSafeInteger(value) || value < 1) {
-    throw new UsageError(`${option} wants a number above 0, got ${text}`);
+    throw new UsageError(`${option} must be a whole number above 0, got ${text}`);
   }
   return value;
 }
 
 export function atMost(option: string, text: string, most: number): number {
   const value = positive(option, text, /^\d+$/);
-  if (value > most) throw new UsageError(`${option} wants at most ${most}, got ${text}`);
+  if (value > most) throw new UsageError(`${option} must be at most ${most}, got ${text}`);
   return value;
 }

@@ -1,4 +1,4 @@
-/** The command line: what can be asked for, and what is said when it cannot. */
+/** Parses the command line into a story and its settings. */
 import { fileURLToPath } from 'node:url';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -29,22 +29,29 @@ export type Story =
       readonly settings: FailoverSettings & HungDiskSettings;
     };
 
-/** The faults that leaders can be given. */
+/** The faults that the failover story can inject into the leader. */
 export type LeaderFault = 'kill' | 'hung-disk' | 'short-stalls';
 
 const leaderFaults: readonly LeaderFault[] = ['kill', 'hung-disk', 'short-stalls'];
 
-/** What the command line asks for; nothing when it asks for help. Throws `UsageError`. */
+/**
+ * Returns the story that the command line asks for, or `undefined` for `--help`. Throws
+ * `UsageError`.
+ */
 export function readArguments(args: readonly string[]): Story | undefined {
   const { values, positionals } = parsed(args);
   if (values.help === true) return undefined;
   const [story = 'cluster', ...rest] = positionals;
-  if (rest.length > 0) throw new UsageError(`more than one story: ${positionals.join(' ')}`);
+  if (rest.length > 0) throw new UsageError(`expected one story, got ${positionals.join(' ')}`);
   if (!isStory(story)) {
-    throw new UsageError(`unknown story ${story}; there are: ${Object.keys(optionsOf).join(', ')}`);
+    throw new UsageError(
+      `unknown story ${story}; the stories are: ${Object.keys(optionsOf).join(', ')}`,
+    );
   }
-  const stranger = Object.keys(values).find((option) => !optionsOf[story].includes(option));
-  if (stranger !== undefined) throw new UsageError(`--${stranger} is no option of ${story}`);
+  const unknownOption = Object.keys(values).find((option) => !optionsOf[story].includes(option));
+  if (unknownOption !== undefined) {
+    throw new UsageError(`the story ${story} has no option --${unknownOption}`);
+  }
   const { wal: walType = defaultWalType } = values;
   if (story === 'log') {
     return { story, settings: { ...documentSettings(values, limits.log), walType } };
@@ -76,17 +83,19 @@ function clusterStory(story: Exclude<Story['story'], 'log'>, values: Values): St
 function faultOf({ fault = 'kill' }: Values, { walTypes }: ClusterSettings): LeaderFault {
   const known = leaderFaults.find((name) => name === fault);
   if (known === undefined) {
-    throw new UsageError(`--fault ${fault}: there are ${leaderFaults.join(', ')}`);
+    throw new UsageError(`unknown --fault ${fault}; the faults are: ${leaderFaults.join(', ')}`);
   }
-  const strange = known === 'kill' ? undefined : walTypes.find((walType) => !canHang(walType));
-  if (strange === undefined) return known;
-  throw new UsageError(`--fault ${known}: the disk of a log of type ${strange} cannot be held up`);
+  const unable = known === 'kill' ? undefined : walTypes.find((walType) => !canHang(walType));
+  if (unable === undefined) return known;
+  throw new UsageError(
+    `--fault ${known}: a log of type ${unable} has no disk that can be made to hang`,
+  );
 }
 
 const common = ['wal', 'dir'];
 const ofDocuments = ['input', 'limit', 'limit-files'];
 
-/** By story: what may be said about it. */
+/** The options that each story accepts. */
 const optionsOf: Record<Story['story'], readonly string[]> = {
   cluster: [...common, ...ofDocuments, 'nodes', 'clients', 'serve'],
   chaos: [...common, 'nodes', 'clients', 'seconds', 'seed'],
@@ -101,7 +110,10 @@ const isStory = (name: string): name is Story['story'] => Object.hasOwn(optionsO
 
 function clusterSize({ nodes, wal, dir }: Values): ClusterSettings {
   const count = nodes === undefined ? 3 : atMost('--nodes', nodes, nodesMax);
-  if (count < 3) throw new UsageError('--nodes wants 3 at least: a majority has to be left');
+  if (count < 3)
+    throw new UsageError(
+      '--nodes must be at least 3, so that a majority is left when one node is down',
+    );
   return {
     nodes: count,
     walTypes: (wal ?? defaultWalType).split(','),

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The demo: reads the command line, runs the story, and gives everything back however it ends. */
+/**
+ * The demo: reads the command line, runs the story, and removes processes and temporary files at
+ * the end.
+ */
 import { stat } from 'node:fs/promises';
 import { BuilderError, type Logger } from '@babuza/builder';
 import { UsageError } from './argument-values.ts';
@@ -19,11 +22,11 @@ import { NoDocumentsError } from './common/documents.ts';
 import { Terminal } from './common/terminal.ts';
 import { Workplace } from './common/workplace.ts';
 
-/** Set by a signal: from then on nothing else is reported. */
+/** Set by a signal. Errors that follow from the shutdown are not reported. */
 let ending = false;
 const terminal = new Terminal(process.stdout, process.env['NO_COLOR']);
 
-/** What the builder reports, such as what a synonym stands for. */
+/** Prints messages of the builder, such as the type that a synonym stands for. */
 const builderNotes: Logger = {
   debug: () => undefined,
   info: (message) => terminal.line(message),
@@ -58,7 +61,7 @@ async function certificates(args: readonly string[]): Promise<number> {
     process.stdout.write(certificatesHelp);
     return 0;
   }
-  // The library is loaded for this command only.
+  // Only this command needs the certificate library, so the other stories do not load it.
   const { makeCertificates } = await import('./certificates/make.ts');
   process.stdout.write(await makeCertificates(request));
   return 0;
@@ -92,7 +95,7 @@ async function checkInput(inputFolder: string): Promise<void> {
   if (!folder.isDirectory()) throw new UsageError(`--input: ${inputFolder} is not a folder`);
 }
 
-/** Before anything is done: a type that is unknown, not installed, or of no use for the story. */
+/** Rejects log types that are unknown, not installed or unsuitable, before the story starts. */
 async function checkWalTypes(
   walTypes: readonly string[],
   workplace: Workplace,
@@ -103,7 +106,9 @@ async function checkWalTypes(
       const manager = await openManager(walType, workplace.storageRoot, builderNotes);
       await manager.close();
       if (mustBeDurable && !manager.capabilities.durable) {
-        throw new UsageError(`--wal ${walType}: it loses all with its process, and one is killed`);
+        throw new UsageError(
+          `--wal ${walType}: this log is not durable, and the story kills processes`,
+        );
       }
     }
   } catch (error) {
@@ -112,7 +117,7 @@ async function checkWalTypes(
   }
 }
 
-/** Ctrl-C and its like: no process and no temporary folder stays behind. */
+/** On a signal, ends all processes and removes the temporary folder before the demo exits. */
 function cleanUpOnSignals(workplace: Workplace): void {
   const end = (exitCode: number, text: string): void => {
     if (ending) return;
@@ -121,11 +126,11 @@ function cleanUpOnSignals(workplace: Workplace): void {
     process.stderr.write(text);
     void workplace.dispose().finally(() => process.exit(exitCode));
   };
-  process.on('SIGINT', () => end(130, '\ndemo: interrupted; everything temporary is removed\n'));
-  process.on('SIGTERM', () => end(143, '\ndemo: ended; everything temporary is removed\n'));
+  process.on('SIGINT', () => end(130, '\ndemo: interrupted; all temporary files were removed\n'));
+  process.on('SIGTERM', () => end(143, '\ndemo: terminated; all temporary files were removed\n'));
   // The terminal was closed.
   process.on('SIGHUP', () => end(129, ''));
-  // Whoever reads the output has gone, as with `| head`.
+  // The reader of the output has closed the pipe, as `| head` does.
   process.stdout.on('error', () => end(1, ''));
 }
 

@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(input, { recursive: true, force: true }));
 
-/** What is said behind each line, from the first that is ours. */
+/** Returns the output of each command, by the line that was sent. */
 async function answersTo(lines: readonly string[]): Promise<Map<string, string>> {
   const child = spawn(process.execPath, [program, '--serve', '--input', input], { stdio: 'pipe' });
   let output = '';
@@ -28,7 +28,7 @@ async function answersTo(lines: readonly string[]): Promise<Map<string, string>>
   child.stdin.end(`${lines.join('\n')}\n`);
   await once(child, 'close');
   expect(child.exitCode, output).toBe(0);
-  const [, conversation = ''] = output.split('The cluster is yours');
+  const [, conversation = ''] = output.split('The cluster keeps running: type help');
   return new Map(
     conversation
       .split(/^> /m)
@@ -42,38 +42,38 @@ it('takes commands from a pipe, and says what came of each', async () => {
   // which was removed.
   const conversation: readonly (readonly [string, RegExp])[] = [
     ['help', /put KEY VALUE/],
-    ['nothing-like-it', /! there is no nothing-like-it; type help/],
-    ['constructor', /! there is no constructor/],
-    ['put', /FAILED put KEY VALUE/],
-    ['put key', /FAILED put KEY VALUE/],
+    ['nothing-like-it', /! unknown command nothing-like-it; type help/],
+    ['constructor', /! unknown command constructor/],
+    ['put', /FAILED expected: put KEY VALUE/],
+    ['put key', /FAILED expected: put KEY VALUE/],
     ['put key two  spaces', /written at index \d+/],
     ['get key', /^ {3}two {2}spaces$/m],
-    ['get other', /there is none/],
+    ['get other', /the key has no value/],
     ['delete key', /deleted/],
-    ['delete  key', /there was none/],
+    ['delete  key', /the key had no value/],
     ['kill 99', /FAILED there is no node 99/],
-    ['kill', /FAILED which node\?/],
-    ['kill 4', /node 4 is gone/],
-    ['kill  4', /node 4 is down already/],
+    ['kill', /FAILED expected the id of a node/],
+    ['kill 4', /node 4 was killed/],
+    ['kill  4', /node 4 is already down/],
     ['status', /node 4 {2}is down/],
     ['put while 4 is down', /written/],
-    ['restart 4', /node 4 runs again on its directory/],
-    ['restart  4', /node 4 runs$/m],
+    ['restart 4', /node 4 was restarted on its directory/],
+    ['restart  4', /node 4 is already running$/m],
     ['partition 99', /FAILED there is no node 99/],
-    ['partition', /FAILED which node\?/],
+    ['partition', /FAILED expected the id of a node/],
     ['partition 4', /cut off from the others: 4/],
     ['put while 4 is apart', /written/],
-    ['heal', /everybody hears everybody/],
+    ['heal', /all nodes can reach each other/],
     ['transfer 4', /node 4 leads/],
     ['transfer', /node \d leads/],
     ['transfer 99', /FAILED .*99/],
-    ['snapshot', /a snapshot of node \d at index \d+/],
-    ['snapshot 4', /a snapshot of node 4 at index \d+/],
-    ['add', /node 5 has caught up and has a vote/],
+    ['snapshot', /node \d has a snapshot at index \d+/],
+    ['snapshot 4', /node 4 has a snapshot at index \d+/],
+    ['add', /node 5 has caught up and is a voter/],
     ['remove 99', /FAILED .*99/],
-    ['remove 5', /node 5 is removed; its id never returns/],
+    ['remove 5', /node 5 is removed; its id is never used again/],
     ['restart 5', /FAILED node 5 was removed for good/],
-    ['add ', /node 6 has caught up and has a vote/],
+    ['add ', /node 6 has caught up and is a voter/],
     ['members', /node 6 {2}voter[^]*removed: \d, 5/],
     ['status ', /^(?!.*node 5)[^]*node 6 {2}follower/],
     ['exit', /^$/],

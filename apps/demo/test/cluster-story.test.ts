@@ -62,7 +62,7 @@ async function interrupted(ms: number, signal: NodeJS.Signals, ...args: string[]
   expect(child.exitCode, output()).toBe(signal === 'SIGHUP' ? 129 : 130);
   for (const pid of pids) expect(() => process.kill(pid, 0), output()).toThrow(/ESRCH/);
   expect(output()).not.toMatch(/node:|Error/);
-  if (signal === 'SIGINT') expect(output().trimEnd()).toMatch(/everything temporary is removed$/);
+  if (signal === 'SIGINT') expect(output().trimEnd()).toMatch(/all temporary files were removed$/);
   expect(await readdir(temporary)).toEqual([]);
 }
 
@@ -75,11 +75,11 @@ describe('demo cluster', () => {
       /node \d, the leader, is killed \(SIGKILL/,
       /node \d leads; the first write is acknowledged after/,
       /is back on its directory and has caught up in .*, from its own log/,
-      /node 4 has taken over a snapshot/,
-      /node 4 has caught up and has a vote/,
+      /node 4 has installed a snapshot/,
+      /node 4 has caught up and is a voter/,
       /node \d is removed, and its process has ended/,
-      /what was acknowledged for 404 keys is on each of 3 nodes, byte for byte/,
-      /one state on all at index \d+/,
+      /the acknowledged values of 404 keys are on each of 3 nodes, byte for byte/,
+      /all nodes have the same state at index \d+/,
       /no write was applied twice/,
       /the history of 3 clients is linearizable/,
       /All of the above was verified/,

@@ -21,7 +21,7 @@ async function run(...args: string[]): Promise<{ exitCode: number | null; stdout
 
 /** What did not hold, sentence by sentence. */
 function failuresIn(stdout: string): string[] {
-  const [, list = ''] = stdout.split('Not everything held:\n');
+  const [, list = ''] = stdout.split('These checks failed:\n');
   return list.split('\n').flatMap((line) => (line.startsWith('  - ') ? [line.slice(4)] : []));
 }
 
@@ -41,7 +41,7 @@ it(
     expect(broken, stdout).toEqual([]);
     expect([0, 1]).toContain(exitCode);
     expect(stdout).toMatch(
-      /what was acknowledged for \d+ keys is on each of 3 nodes, byte for byte/,
+      /the acknowledged values of \d+ keys are on each of 3 nodes, byte for byte/,
     );
     expect(stdout).toMatch(/half-sent frames +\d+/);
     expect(stdout).toMatch(/web page to the API +\d+ .*refused with 403 API_FOREIGN_/);

@@ -23,11 +23,14 @@ export interface Arguments {
   readonly seconds: number;
   readonly seed: number;
   readonly jobs: number;
-  /** `undefined`: inputs are forged. */
+  /** A file of inputs to run; `undefined` means that inputs are generated. */
   readonly input: string | undefined;
 }
 
-/** Throws `TypeError` with a message for people. `undefined`: help was asked for. */
+/**
+ * Parses the command line. Returns `undefined` for `--help`. Throws a `TypeError` with a message
+ * for the user.
+ */
 export function parseArguments(args: readonly string[]): Arguments | undefined {
   const { values } = parseArgs({
     args: args.filter((argument) => argument !== '--'),

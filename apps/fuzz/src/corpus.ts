@@ -17,7 +17,7 @@ export function lineOf({ decoder, input }: CorpusInput): string {
   return `${decoder}: ${Buffer.from(input).toString('hex')}`.trimEnd();
 }
 
-/** Throws `TypeError` for a line that is none. */
+/** Parses a line of a corpus file. Throws a `TypeError` for an invalid line. */
 export function parseInputs(text: string, file: string): CorpusInput[] {
   const inputs: CorpusInput[] = [];
   for (const [at, line] of text.split('\n').entries()) {

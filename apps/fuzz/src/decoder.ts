@@ -1,11 +1,11 @@
-/** What is fuzzed: one decoder, or one way in which bytes of a disk or a peer reach the code. */
+/** The definition of a fuzz target: a decoder, or an entry point for bytes of a disk or a peer. */
 
-/** How a decoder has ended on an input, in a way that is allowed. */
+/** The allowed outcomes of a decoder. */
 export type Outcome =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'refused'; readonly error: Error };
 
-/** Which structure the mutations of an input keep. */
+/** The structure that mutations of an input keep. */
 export type InputForm = 'bytes' | 'protobuf' | 'json';
 
 export interface Decoder {
@@ -27,8 +27,8 @@ export interface Decoder {
    */
   readonly run: (input: Uint8Array) => Outcome | Promise<Outcome>;
   /**
-   * What a run may allocate beside `allocatedPerInputByte` for each byte of the input, in bytes.
-   * Default 4 MiB.
+   * The bytes that a run may allocate in addition to `allocatedPerInputByte` for each byte of the
+   * input. Default 4 MiB.
    */
   readonly allocatedBytesMax?: number | undefined;
   /** How long a run may take, in ms. Default 1,000 ms. */

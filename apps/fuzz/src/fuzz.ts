@@ -11,7 +11,7 @@ import { errorSignature, signatureOf } from './signature.ts';
 export interface Failure {
   readonly decoder: string;
   readonly input: Uint8Array;
-  /** What is wrong, with the stack of the error. */
+  /** A description of the failure, with the stack of the error. */
   readonly problem: string;
 }
 
@@ -32,7 +32,7 @@ export interface FuzzOptions {
 }
 
 const failuresMax = 10;
-/** Of each decoder; the newest ones take the place of older ones. */
+/** The number of inputs that are kept for each decoder; new ones replace old ones. */
 const poolMax = 4000;
 
 export class Fuzzer {

@@ -7,9 +7,9 @@ import { runInNewContext } from 'node:vm';
 import { Finding, type Decoder, type Outcome } from './decoder.ts';
 
 /**
- * What a run may allocate for each byte of its input. An empty message takes two bytes, and is an
- * object of 14 fields. An id takes one byte, and is a bigint in a list that grows; most runs decode
- * it twice.
+ * The bytes that a run may allocate for each byte of its input. An empty message takes two bytes
+ * and becomes an object with 14 fields. An id takes one byte and becomes a bigint in a growing
+ * list. Most runs decode it twice.
  */
 export const allocatedPerInputByte = 512;
 const allocatedBytesDefault = 4 * 1024 * 1024;
@@ -34,7 +34,8 @@ export async function judge(decoder: Decoder, input: Uint8Array): Promise<Outcom
   const { durationMsMax = durationMsDefault, allocatedBytesMax = allocatedBytesDefault } = decoder;
   const bytesMax = allocatedBytesMax + allocatedPerInputByte * input.length;
   let measured = await measure(decoder, input);
-  // What takes long may have taken memory that was freed at once together with older garbage.
+  // A slow run may include a garbage collection that freed its memory together with older garbage,
+  // so it is measured again.
   if (measured.durationMs > durationMsMax * suspiciousShare) {
     collectGarbage();
     measured = await measure(decoder, input);

@@ -1,6 +1,6 @@
 import { Finding } from './decoder.ts';
 
-/** What is wrong, for people: the rule that did not hold, or the error with its stack. */
+/** Describes a failure for the user: the violated rule, or the error with its stack. */
 export function problemOf(error: unknown): string {
   if (error instanceof Finding) return error.message;
   if (!(error instanceof Error)) return String(error);

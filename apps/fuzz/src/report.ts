@@ -1,4 +1,4 @@
-/** What the command prints, and the files that it writes. */
+/** Prints the results and writes the files of failures. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { lineOf } from './corpus.ts';
@@ -17,7 +17,7 @@ export function tableLine({ target, report, durationMs }: TargetResult): string 
 }
 
 /**
- * Writes the input of a failure to a file of its own, and says all that is needed to run it again.
+ * Writes the input of a failure to its own file. Returns a text with the command that repeats it.
  */
 export function reportFailure(target: string, seed: number, failure: Failure): string {
   const { decoder, input, problem } = failure;

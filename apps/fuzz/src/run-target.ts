@@ -12,7 +12,9 @@ export interface TargetResult extends WorkerDone {
 
 const memoryMegabytesMax = 1024;
 const lookEveryMs = 500;
-/** What a run may take longer than its decoder allows: a busy machine is no hang. */
+/**
+ * The time that a run may take beyond the limit of its decoder, because the machine may be busy.
+ */
 const hangSlackMs = 30_000;
 
 /** `onProgress` gets the number of runs, now and then. */

@@ -1,7 +1,7 @@
 /**
- * What tells one way through a decoder from another, without instruments in the code: the error
- * with the numbers and names left out of its message, or the shape of the value. An input that
- * shows a new one is kept, and mutated again.
+ * Distinguishes paths through a decoder without instrumentation: by the error message without
+ * numbers and names, or by the shape of the value. An input with a new signature is kept and
+ * mutated again.
  */
 import type { Outcome } from './decoder.ts';
 
@@ -50,7 +50,7 @@ function objectShape(value: object, depth: number): string {
   return `{${fields.join()}}`;
 }
 
-/** Of a list its length, and each shape of its items once. */
+/** The signature of a list: its length, and the distinct shapes of its items. */
 function listShape(kind: string, items: readonly unknown[], depth: number): string {
   const shapes = new Set(items.slice(0, 16).map((item) => shapeOf(item, depth + 1)));
   return `${kind}${bucketOf(items.length)}[${[...shapes].sort().join()}]`;

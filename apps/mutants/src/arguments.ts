@@ -22,12 +22,12 @@ A mutant that survived runs again when a test has changed.`;
 
 export interface Arguments {
   readonly targets: readonly Target[];
-  /** `undefined`: all mutants. */
+  /** The number of mutants to run; `undefined` means all. */
   readonly sample: number | undefined;
   readonly seed: number;
   readonly files: string;
   readonly changed: string | undefined;
-  /** `undefined`: no limit. */
+  /** The time limit in minutes; `undefined` means no limit. */
   readonly minutes: number | undefined;
   readonly jobs: number;
   readonly testsMsMax: number;
@@ -37,7 +37,10 @@ export interface Arguments {
   readonly minScore: number;
 }
 
-/** Throws `TypeError` with a message for people. `undefined`: help was asked for. */
+/**
+ * Parses the command line. Returns `undefined` for `--help`. Throws a `TypeError` with a message
+ * for the user.
+ */
 export function parseArguments(args: readonly string[]): Arguments | undefined {
   const { values, positionals } = parseArgs({
     args: args.filter((argument) => argument !== '--'),

@@ -1,4 +1,4 @@
-/** Runs the tests on the sources with one mutant, and says what became of it. */
+/** Runs the tests on the sources with one mutant, and returns the outcome. */
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { root } from './files.ts';
 import { applyMutant, type Mutant } from './mutant.ts';
@@ -16,7 +16,7 @@ export interface Verdict {
 }
 
 /**
- * The time that a run may take is far more than without a mutant: a machine may do other work too.
+ * A run may take this many times its duration without a mutant, because the machine may be busy.
  */
 const limitFactor = 6;
 const limitFloorMs = 10_000;
@@ -26,7 +26,7 @@ export class Judge {
   readonly #run: RunReporter;
   readonly #current: { mutant: Mutant | undefined };
   readonly #coverage: readonly FileCoverage[];
-  /** The tests that were seen passing by themselves on the sources as they are. */
+  /** The tests that pass alone on the unchanged sources. */
   readonly #independent = new Set<string>();
 
   private constructor(
@@ -71,8 +71,8 @@ export class Judge {
   }
 
   /**
-   * Whether the test that killed a mutant passes by itself without one. A test that needs what ran
-   * before it would otherwise seem to kill whatever it is asked about.
+   * Whether the test that killed a mutant also passes alone without a mutant. A test that depends
+   * on earlier tests would otherwise seem to kill every mutant.
    */
   async isIndependent({ file, testId }: Verdict): Promise<boolean> {
     if (file === undefined || testId === undefined || this.#independent.has(testId)) return true;

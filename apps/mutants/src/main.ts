@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Plants generated errors in the sources of a package one at a time, and says which of them no test
- * notices. No file of the sources is written: the change is made while a module is loaded.
+ * Plants generated errors in the sources of a package, one at a time, and reports those that no
+ * test detects. Source files are not written: the change is made while a module is loaded.
  */
 import { parseArguments, usage, type Arguments } from './arguments.ts';
 import { equivalentsOf, outdated } from './equivalents.ts';
@@ -12,7 +12,9 @@ import type { Target } from './targets.ts';
 
 let lastTold = 0;
 
-/** On a terminal one line that changes; elsewhere a line now and then. */
+/**
+ * Shows progress: on a terminal in one line that is redrawn, elsewhere as a line from time to time.
+ */
 function progress(text: string): void {
   if (process.stderr.isTTY) {
     process.stderr.write(`\r\u001b[2K${text}`);
@@ -73,7 +75,7 @@ async function main(): Promise<void> {
 
 let isFinished = false;
 
-// A promise of vitest that never settles would end this process without a word.
+// If a promise of vitest never settles, the process exits early. This tells the user.
 process.once('exit', () => {
   if (isFinished) return;
   console.error('the run ended before all mutants had run; run the command again to go on');

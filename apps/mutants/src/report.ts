@@ -1,4 +1,4 @@
-/** A run ends with this report. */
+/** The report at the end of a run. */
 import { isEquivalent, type Equivalent } from './equivalents.ts';
 import { shortText, type Mutant } from './mutant.ts';
 import type { Outcome, Result } from './results.ts';
@@ -8,10 +8,11 @@ export interface Summary {
   readonly survived: number;
   readonly timeout: number;
   readonly noCoverage: number;
-  /** Survivors and uncovered ones that the committed list explains. */
+  /** Mutants that survived or were not covered and that the committed list explains. */
   readonly equivalent: number;
   /**
-   * Killed of killed, survived and not covered, in percent; timeouts and equivalents do not count.
+   * The percentage of killed mutants among killed, survived and uncovered ones. Timeouts and
+   * equivalent mutants do not count.
    */
   readonly score: number;
 }
@@ -32,7 +33,7 @@ export function summaryOf(results: readonly Result[], equivalents: readonly Equi
   };
 }
 
-/** Those that need a test or a reason, in the order of their places. */
+/** The mutants that need a test or a reason, in the order of their positions. */
 export function unexplained(
   results: readonly Result[],
   equivalents: readonly Equivalent[],
@@ -48,8 +49,8 @@ function isExplained({ mutant, outcome }: Result, equivalents: readonly Equivale
 
 export function describe(mutant: Mutant): string {
   const { file, line, within, operator, original, replacement } = mutant;
-  const place = `${file}:${line}${within === '' ? '' : ` in ${within}`}`;
-  return `${place}: ${operator}: ${shortText(original)}  →  ${shortText(replacement)}`;
+  const position = `${file}:${line}${within === '' ? '' : ` in ${within}`}`;
+  return `${position}: ${operator}: ${shortText(original)}  →  ${shortText(replacement)}`;
 }
 
 export function summaryText(name: string, summary: Summary, secondsPerMutant: number): string {

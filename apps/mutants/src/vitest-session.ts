@@ -125,7 +125,7 @@ export class VitestSession {
     for (const name of readdirSync(this.#processFolder)) rmSync(`${this.#processFolder}/${name}`);
   }
 
-  /** The processes that run tests of this session, and nobody else's. */
+  /** The processes that run the tests of this session only. */
   #endProcesses(): void {
     if (!existsSync(this.#processFolder)) return;
     for (const name of readdirSync(this.#processFolder)) {

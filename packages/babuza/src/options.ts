@@ -43,9 +43,15 @@ export interface StartNodeOptions<Query = unknown, Answer = unknown> extends Par
    * waits until `addVotingPeer` or `addLearner` of a running cluster adds it.
    */
   readonly peers?: readonly NodePeer[] | undefined;
-  /** Mutual TLS between members; see `HttpTransportOptions`. Off the loopback this or `secret` is required. */
+  /**
+   * Mutual TLS between members; see `HttpTransportOptions`. Off the loopback this or `secret` is
+   * required.
+   */
   readonly tls?: HttpTransportOptions['tls'];
-  /** A secret that all members share, of at least 32 bytes, in place of certificates. It does not encrypt. */
+  /**
+   * A secret that all members share, of at least 32 bytes, in place of certificates. It does not
+   * encrypt.
+   */
   readonly secret?: HttpTransportOptions['secret'];
   /** Lets a node start off the loopback without `tls` and `secret`. Default: false. */
   readonly insecure?: boolean | undefined;

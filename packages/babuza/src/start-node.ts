@@ -13,8 +13,8 @@ import { checkStartOptions, type NodePeer, type StartNodeOptions } from './optio
 
 /**
  * Starts a node: opens or creates its log, restores its state, and connects it to the other members
- * over HTTP. It resolves when the node takes part; `waitForLeader` tells when proposals can be made.
- * The node owns the state machine, also where the start fails; `shutdown` of the node closes
+ * over HTTP. It resolves when the node takes part; `waitForLeader` tells when proposals can be
+ * made. The node owns the state machine, also where the start fails; `shutdown` of the node closes
  * everything.
  *
  * The same call starts a new node and one that was stopped. `@babuza/builder` and `@babuza/raft`
@@ -22,8 +22,8 @@ import { checkStartOptions, type NodePeer, type StartNodeOptions } from './optio
  *
  * @throws BuilderConfigError (`BUILDER_CONFIG`) for an option that is unknown or cannot be;
  * TransportError (`TRANSPORT_INVALID`, and `TRANSPORT_INSECURE` off the loopback without `tls` and
- * `secret`); RaftError as `bootstrapRaftCluster` and `joinRaftCluster` of `@babuza/raft`; the errors
- * of the log, such as `WAL_LOCKED`.
+ * `secret`); RaftError as `bootstrapRaftCluster` and `joinRaftCluster` of `@babuza/raft`; the
+ * errors of the log, such as `WAL_LOCKED`.
  */
 export async function startNode<Query, Answer>(
   options: StartNodeOptions<Query, Answer>,

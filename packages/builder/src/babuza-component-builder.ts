@@ -1,7 +1,8 @@
 /**
- * The one place where parts are chosen and wired. A part is chosen by name, its package is loaded
- * when it is needed, and none that was not chosen is touched. The configuration is checked when the
- * builder is made; what only loading and opening can tell rejects `build`.
+ * Chooses and connects the components of a node. A component is chosen by name; its package is
+ * loaded by `build`, and packages that were not chosen are never loaded. The constructor checks the
+ * configuration. `build` rejects with problems that appear only when a component is loaded or
+ * opened.
  */
 import { join } from 'node:path';
 import { nodeMetrics, type MetricsCollector } from '@babuza/metrics';
@@ -33,7 +34,7 @@ import {
   type RegistryLine,
 } from './registry.ts';
 
-/** Below `storageRootDir`. */
+/** Names of directories below `storageRootDir`. */
 const walFolder = 'wal';
 const snapshotFolder = 'snap';
 
@@ -43,16 +44,17 @@ export class BabuzaComponentBuilder<
 > {
   readonly #config: CheckedConfig<WalOptions, TransportOptions>;
 
-  /** Throws `BuilderConfigError`, code `BUILDER_CONFIG`. */
+  /** @throws BuilderConfigError (`BUILDER_CONFIG`) if a field of the configuration is not valid. */
   constructor(config: BuilderConfig<WalOptions, TransportOptions>) {
     this.#config = checkedConfig(config);
   }
 
   /**
-   * Loads the chosen parts and opens them. Every call opens them anew; a directory has one owner at
-   * a time. What was handed in ready made is the same in every call.
+   * Loads and opens the chosen components. Every call opens them again, and a directory can be open
+   * only once at a time. Components that were passed in ready-made are the same in every call.
    *
-   * Rejects with `BUILDER_NOT_INSTALLED`, `BUILDER_BACKEND_UNUSABLE`, or with what a part refuses.
+   * Rejects with `BUILDER_NOT_INSTALLED`, `BUILDER_BACKEND_UNUSABLE`, or the error of a component
+   * that cannot be opened.
    */
   async build(): Promise<BabuzaComponent> {
     const { clusterId, nodeId, storageRootDir, logger } = this.#config;
@@ -62,17 +64,17 @@ export class BabuzaComponentBuilder<
     const sessionManager = this.#sessionManager();
     const snapshotManager = this.#snapshotManager();
     const transport = await this.#transport({ clock, random });
-    // Last, because it is the first that takes hold of anything.
+    // The log is opened last, because it is the first component that holds resources.
     const walManager = await this.#openWal().catch(async (error: unknown) => {
       if (transport !== this.#config.transportType) await transport?.close();
       throw error;
     });
     if (walManager.capabilities.durable && !snapshotManager.durable) {
-      logger?.warn('snapshots in memory beside a durable log: the node cannot start again', {
+      logger?.warn('snapshots in memory with a durable log: the node cannot restart', {
         storageRootDir,
       });
     }
-    // A node whose clock is given lives in a simulated world, and so does its disk.
+    // A given clock means a simulation, whose disk is simulated as well.
     if (this.#config.clock === undefined) {
       await reportExposedDirectories(storageRootDir, [walFolder, snapshotFolder], logger);
     }
@@ -114,7 +116,7 @@ export class BabuzaComponentBuilder<
     } else if (isTransportBackend(type)) backend = type;
     else return type;
     if (nodeId === undefined) {
-      throw new BuilderConfigError('nodeId', nodeId, 'given where there is a transport');
+      throw new BuilderConfigError('nodeId', nodeId, 'given if there is a transport');
     }
     const transport = backend.create({ clusterId, nodeId, ...world, logger }, transportOptions);
     checkTransport(transport);
@@ -143,7 +145,7 @@ export class BabuzaComponentBuilder<
     return metricType === NoMetrics ? undefined : loadPrometheus(metricOptions);
   }
 
-  /** The part of a name that is in a registry, and a word where the name is a synonym. */
+  /** Loads the component that a registry has for the name. Logs a line if the name is a synonym. */
   async #loaded<Part>(
     field: string,
     type: string,
@@ -151,7 +153,7 @@ export class BabuzaComponentBuilder<
     load: (type: string, packageName: string) => Promise<Part>,
   ): Promise<Part> {
     const line = registry.find(({ types }) => types.includes(type));
-    if (line === undefined) throw new BuilderConfigError(field, type, 'a name that is known');
+    if (line === undefined) throw new BuilderConfigError(field, type, 'a known name');
     const { types, packageName } = line;
     const part = await load(type, packageName);
     const [canonical] = types;

@@ -1,4 +1,4 @@
-/** What a builder builds: the parts of a node, and one way to close them all. */
+/** The result of a builder: the components of a node, and one method that closes them all. */
 import type { MetricsCollector } from '@babuza/metrics';
 import {
   defaultBabuzaConfig,
@@ -15,7 +15,7 @@ import type { WalManager } from '@babuza/wal-core';
 import { BuilderConfigError } from './errors.ts';
 import { knownTypes, transportRegistry } from './registry.ts';
 
-/** What the builder has made. */
+/** The components that the builder has created. */
 export interface BuiltParts {
   readonly clusterId: bigint;
   readonly nodeId: bigint | undefined;
@@ -31,23 +31,23 @@ export interface BuiltParts {
   readonly logger: Logger | undefined;
 }
 
-/** The fields of a node's configuration that its parts do not know. */
+/** The fields of a node's configuration that the component does not determine. */
 export type NodeSettings = Omit<BabuzaConfig, 'clusterId' | 'nodeId' | 'address'>;
 
 /**
- * The parts of one node. `bootstrapRaftCluster` and its like take them over: the node closes them
- * then. Who uses the log alone closes the component.
+ * The components of one node. `bootstrapRaftCluster` and the other start functions take ownership:
+ * the node closes them. A program that uses the log without a node closes the component itself.
  */
 export class BabuzaComponent implements RaftComponent, AsyncDisposable {
   readonly clusterId: bigint;
   readonly nodeId: bigint | undefined;
-  /** Absolute. */
+  /** An absolute path. */
   readonly storageRootDir: string;
-  /** The place that holds the logs. */
+  /** Manages the logs below the storage directory. */
   readonly walManager: WalManager;
   readonly snapshotManager: SnapshotManager;
   readonly sessionManager: SessionManager;
-  /** What collects the metrics of the node; none with `NoMetrics`. */
+  /** Collects the metrics of the node; `undefined` with `NoMetrics`. */
   readonly metrics: MetricsCollector | undefined;
   readonly observer: NodeObserver | undefined;
   readonly clock: Clock;
@@ -56,7 +56,7 @@ export class BabuzaComponent implements RaftComponent, AsyncDisposable {
   readonly #transport: Transport | undefined;
   #closing: Promise<void> | undefined;
 
-  /** For the builder. */
+  /** Called by the builder only. */
   constructor(parts: BuiltParts) {
     this.clusterId = parts.clusterId;
     this.nodeId = parts.nodeId;
@@ -72,7 +72,12 @@ export class BabuzaComponent implements RaftComponent, AsyncDisposable {
     this.#transport = parts.transport;
   }
 
-  /** Throws `BUILDER_CONFIG` where none was chosen: a node cannot be without. */
+  /**
+   * The transport of the node.
+   *
+   * @throws BuilderConfigError (`BUILDER_CONFIG`) if no transport was chosen, because a node needs
+   * one.
+   */
   get transport(): Transport {
     if (this.#transport !== undefined) return this.#transport;
     const allowed = `one of ${knownTypes(transportRegistry)} for a node`;
@@ -80,16 +85,16 @@ export class BabuzaComponent implements RaftComponent, AsyncDisposable {
   }
 
   /**
-   * The configuration of the node that these parts were built for: its ids and its address, the
-   * defaults of `defaultBabuzaConfig`, and `changes`.
+   * The configuration for a node with these components: its ids and address, the defaults of
+   * `defaultBabuzaConfig`, and `changes`.
    *
-   * @throws BuilderConfigError (`BUILDER_CONFIG`) without a `nodeId` or a transport, or where the
+   * @throws BuilderConfigError (`BUILDER_CONFIG`) without a `nodeId` or a transport, or if the
    * transport does not know its address.
    */
   nodeConfig(changes: Partial<NodeSettings> = {}): BabuzaConfig {
     const { address } = this.transport;
     if (this.nodeId === undefined) {
-      throw new BuilderConfigError('nodeId', undefined, 'given where a node is configured');
+      throw new BuilderConfigError('nodeId', undefined, 'given for the configuration of a node');
     }
     if (address === undefined) {
       const allowed = 'a transport that knows the address of its member';
@@ -99,7 +104,8 @@ export class BabuzaComponent implements RaftComponent, AsyncDisposable {
   }
 
   /**
-   * Closes all parts, those that depend on others first. A second call returns the same promise.
+   * Closes all components: the transport, then the snapshots, then the log. A second call returns
+   * the same promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -1,4 +1,4 @@
-/** Checks of the fields that choose a part: by a name that is known, or by the part itself. */
+/** Checks the fields that choose a component, by a known name or by an object. */
 import { partMethods } from '@babuza/raft/part-methods';
 import type { CheckedConfig } from './config.ts';
 import { BuilderConfigError } from './errors.ts';
@@ -19,13 +19,16 @@ import {
 interface Choice {
   readonly field: 'walType' | 'transportType' | 'snapshotType' | 'sessionType' | 'metricType';
   readonly knows: (name: string) => boolean;
-  /** All names, for people. */
+  /** All names, for error messages. */
   readonly names: string;
   readonly isPart: (value: unknown) => boolean;
   readonly part: string;
-  /** Parts that are made already take no options; kinds do. */
+  /**
+   * The field with the options of the component. Options are refused for a ready-made component,
+   * and allowed for a name or a back end.
+   */
   readonly options?: 'transportOptions' | 'snapshotOptions' | 'sessionOptions' | 'metricOptions';
-  /** The name whose part has none. */
+  /** The name whose component takes no options. */
   readonly without?: string;
 }
 
@@ -77,7 +80,11 @@ const choices: readonly Choice[] = [
   },
 ];
 
-/** Throws `BuilderConfigError`. */
+/**
+ * Checks all choices.
+ *
+ * @throws BuilderConfigError (`BUILDER_CONFIG`) for the first field that is not valid.
+ */
 export function checkChoices(config: CheckedConfig): void {
   for (const choice of choices) {
     const given: unknown = config[choice.field];
@@ -101,13 +108,13 @@ function refuseElsewhere(given: unknown): void {
   );
 }
 
-/** Options that nobody would read are a mistake: somebody relies on them. */
+/** Refuses options that no component would read: the caller relies on them. */
 function refuseUselessOptions(choice: Choice, config: CheckedConfig): void {
   const { field, options, part, without } = choice;
   if (options === undefined || config[options] === undefined) return;
   const given: unknown = config[field];
   const refuse = (where: string): never => {
-    throw new BuilderConfigError(options, config[options], `left out where ${where}`);
+    throw new BuilderConfigError(options, config[options], `left out if ${where}`);
   };
   if (given === undefined) refuse(`there is no ${field}`);
   if (given === without) refuse(`${field} is '${without}'`);
@@ -115,18 +122,23 @@ function refuseUselessOptions(choice: Choice, config: CheckedConfig): void {
   refuse(`${field} is ${part} of your own`);
 }
 
-/** What the back end has given: of one's own, it may be anything. Throws `BuilderConfigError`. */
+/**
+ * Checks the result of the `open` of a back end, which may be the caller's own.
+ *
+ * @throws BuilderConfigError (`BUILDER_CONFIG`) if it is not a `WalManager`.
+ */
 export function checkWalManager(given: unknown): void {
   if (hasMethods(given, partMethods.walManager) && hasCapabilities(given)) return;
-  throw new BuilderConfigError('walType', given, 'a WalBackend whose open gives a WalManager');
+  throw new BuilderConfigError('walType', given, 'a WalBackend whose open returns a WalManager');
 }
 
 /**
- * What the kind of transport has given: of one's own, it may be anything. Throws
- * `BuilderConfigError`.
+ * Checks the result of the `create` of a transport back end, which may be the caller's own.
+ *
+ * @throws BuilderConfigError (`BUILDER_CONFIG`) if it is not a `Transport`.
  */
 export function checkTransport(given: unknown): void {
   if (isTransport(given)) return;
-  const allowed = 'a TransportBackend whose create gives a Transport, not a promise of one';
+  const allowed = 'a TransportBackend whose create returns a Transport, not a promise of one';
   throw new BuilderConfigError('transportType', given, allowed);
 }

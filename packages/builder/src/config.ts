@@ -1,7 +1,7 @@
 /**
- * The configuration and its checks, field by field: each error names the field, what was given and
- * what is allowed. A field that is not known is refused, so that a misspelt one, or one of a part
- * that this release does not have, never counts as "default".
+ * The configuration and its checks, field by field. Each error names the field, the value that was
+ * given and the values that are allowed. An unknown field is refused, so that a misspelt one, or
+ * one of another release, is not silently ignored.
  */
 import { resolve } from 'node:path';
 import type { MetricsCollector } from '@babuza/metrics';
@@ -27,19 +27,19 @@ export interface BuilderConfig<
   WalOptions extends object = object,
   TransportOptions extends object = object,
 > {
-  /** The cluster that the node belongs to, from 0 to 2^64 − 1. */
+  /** The id of the cluster, from 0 to 2^64 − 1. */
   readonly clusterId: bigint | number;
-  /** The node, from 1 to 2^64 − 1. It may be left out by tools that open somebody's log. */
+  /** The id of the node, from 1 to 2^64 − 1. A tool that only opens a log may leave it out. */
   readonly nodeId?: bigint | number | undefined;
-  /** The directory of everything that is stored: the log in `wal` below it, snapshots in `snap`. */
+  /** The directory of all stored data: the log in `wal` and the snapshots in `snap` below it. */
   readonly storageRootDir: string;
   /** The name of a log, such as `BabuzaWal`, or a back end of your own. */
   readonly walType: string | WalBackend<WalOptions>;
-  /** Handed to the back end as they are: it knows them, and checks them. */
+  /** The options of the back end, which checks them itself. */
   readonly walOptions?: WalOptions | undefined;
   /**
-   * The name of a transport, a kind of your own, or one that was made. A node needs one, a tool
-   * does not.
+   * The name of a transport, such as `HttpTransportType`, a back end of your own, or a ready-made
+   * transport. A node needs one; a tool that only opens a log does not.
    */
   readonly transportType?: string | TransportBackend<TransportOptions> | Transport | undefined;
   readonly transportOptions?: TransportOptions | undefined;
@@ -52,21 +52,23 @@ export interface BuilderConfig<
   /** `NoMetrics` (default), `PrometheusMetrics`, or a collector of your own. */
   readonly metricType?: string | MetricsCollector | undefined;
   readonly metricOptions?: PrometheusOptions | undefined;
-  /** Where all parts report. Default: nowhere. */
+  /** The logger of all components. Default: nothing is logged. */
   readonly logger?: Logger | undefined;
-  /** Time and chance of the node, for simulations. Default: those of the machine. */
+  /**
+   * The clock and the random numbers of the node, for simulations. Default: those of the machine.
+   */
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
 }
 
-/** A configuration whose fields were checked. */
+/** A configuration whose fields were checked and have their defaults. */
 export interface CheckedConfig<
   WalOptions extends object = object,
   TransportOptions extends object = object,
 > extends BuilderConfig<WalOptions, TransportOptions> {
   readonly clusterId: bigint;
   readonly nodeId: bigint | undefined;
-  /** Absolute. */
+  /** An absolute path. */
   readonly storageRootDir: string;
   readonly snapshotType: string | SnapshotManager;
   readonly sessionType: string | SessionManager;
@@ -81,7 +83,7 @@ const optionFields = [
   'metricOptions',
 ] as const;
 
-/** Parts that are handed in, with the methods that they must have. */
+/** Ready-made objects, with the methods that they must have. */
 const handedIn = {
   logger: ['debug', 'info', 'warn', 'error'],
   clock: ['monotonicMs', 'wallMs', 'startTimer', 'sleep'],
@@ -90,7 +92,11 @@ const handedIn = {
 
 const idAllowed = (first: number): string => `a bigint or a safe integer from ${first} to 2^64 - 1`;
 
-/** Throws `BuilderConfigError`. */
+/**
+ * Checks a configuration and fills in the defaults.
+ *
+ * @throws BuilderConfigError (`BUILDER_CONFIG`) for the first field that is not valid.
+ */
 export function checkedConfig<WalOptions extends object, TransportOptions extends object>(
   config: BuilderConfig<WalOptions, TransportOptions>,
 ): CheckedConfig<WalOptions, TransportOptions> {
@@ -120,7 +126,7 @@ export function checkedConfig<WalOptions extends object, TransportOptions extend
   return checked;
 }
 
-/** Raft uses 0 for "no node". */
+/** `first` is 1 for node ids, because Raft uses 0 for "no node". */
 function idOf(field: string, given: bigint | number, first: number): bigint {
   let id: bigint;
   try {

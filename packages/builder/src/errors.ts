@@ -1,7 +1,7 @@
 /**
- * The errors of the builder. The codes are API and never change their meaning; the messages are for
- * people and may. Match by `code`. What a back end itself refuses (a lock, damage, …) is an error
- * of `@babuza/wal-core` and passes through unchanged.
+ * The errors of the builder. The codes are a stable API; the messages may change, so match by
+ * `code`. Errors of a back end itself (a lock, damage, …) are errors of `@babuza/wal-core` and pass
+ * through unchanged.
  */
 
 export type BuilderErrorCode =
@@ -20,11 +20,11 @@ export class BuilderError extends Error {
   }
 }
 
-/** A field of the configuration that cannot be. Nothing was opened. */
+/** A field of the configuration is not valid. Nothing was opened. */
 export class BuilderConfigError extends BuilderError {
   override readonly name = 'BuilderConfigError';
   readonly field: string;
-  /** What the field may be, for people. */
+  /** The values that are allowed, for error messages. */
   readonly allowed: string;
 
   constructor(field: string, given: unknown, allowed: string) {
@@ -34,7 +34,10 @@ export class BuilderConfigError extends BuilderError {
   }
 }
 
-/** The package of the chosen part is not installed: nobody installs a part that they do not use. */
+/**
+ * The package of the chosen component is not installed. Packages of components are optional, so
+ * that users install only those that they use.
+ */
 export class BackendNotInstalledError extends BuilderError {
   override readonly name = 'BackendNotInstalledError';
   readonly packageName: string;
@@ -49,7 +52,7 @@ export class BackendNotInstalledError extends BuilderError {
   }
 }
 
-/** The package is installed, but failed to load, or does not present a back end. */
+/** The package is installed, but it cannot be loaded or does not export a back end. */
 export class BackendUnusableError extends BuilderError {
   override readonly name = 'BackendUnusableError';
   readonly packageName: string;
@@ -60,7 +63,7 @@ export class BackendUnusableError extends BuilderError {
   }
 }
 
-/** A value in few words; strings in quotes, so that `'1'` and `1` differ. */
+/** Describes a value briefly. Strings are quoted, so that `'1'` and `1` differ. */
 function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':

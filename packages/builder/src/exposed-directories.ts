@@ -1,12 +1,12 @@
-/** Tells an operator when other users of the machine can reach what a node keeps on its disk. */
+/** Warns if other users of the machine can access the data of a node on disk. */
 import { join } from 'node:path';
 import type { Logger } from '@babuza/raft';
 import { rightsOfOthers } from '@babuza/vfs';
 
 /**
- * Writes at most one line, at the level `warn`. `folders` are those below `root` that hold data:
- * the log and the snapshots, each with its identity record. Others may list the root, but may not
- * write to it: they could rename a folder and put another one in its place.
+ * Logs at most one line, at level `warn`. `folders` are the directories below `root` that hold
+ * data: the log and the snapshots, each with its identity record. Others may list the root but not
+ * write to it, because they could then replace one of these directories.
  */
 export async function reportExposedDirectories(
   root: string,

@@ -1,11 +1,11 @@
 /**
- * The fields of a configuration: none that is not known, and each read once, wherever the object
- * has it.
+ * Reads the fields of a configuration: each known field once, whether it is an own or an inherited
+ * property. Unknown fields are refused.
  */
 import type { BuilderConfig } from './config.ts';
 import { BuilderConfigError } from './errors.ts';
 
-/** Throws `BuilderConfigError` for a field that is not known, or cannot be read. */
+/** @throws BuilderConfigError (`BUILDER_CONFIG`) for a field that is unknown or cannot be read. */
 export function fieldsOf<WalOptions extends object, TransportOptions extends object>(
   config: BuilderConfig<WalOptions, TransportOptions>,
 ): BuilderConfig<WalOptions, TransportOptions> {
@@ -34,7 +34,7 @@ export function fieldsOf<WalOptions extends object, TransportOptions extends obj
     if (Object.hasOwn(fields, field)) continue;
     const given: unknown = orRefused(field, () => Reflect.get(config, field));
     const known = Object.keys(fields).join(', ');
-    throw new BuilderConfigError(field, given, `left out: known are ${known}`);
+    throw new BuilderConfigError(field, given, `left out; the known fields are ${known}`);
   }
   return fields;
 }

@@ -1,26 +1,30 @@
 /**
- * Loads the package of a part that was chosen by name, and no other. An import that fails says the
- * same of the package itself and of something that the package imports; so after a failure it is
- * asked whether the package can be found at all.
+ * Loads the package of a component that was chosen by name. A failed import has the same error code
+ * whether the package itself is missing or one of its dependencies. So after a failure the loader
+ * checks whether the package can be resolved.
  */
 import type { TransportBackend } from '@babuza/raft';
 import type { WalBackend } from '@babuza/wal-core';
 import { BackendNotInstalledError, BackendUnusableError } from './errors.ts';
 
-/** Imports packages as seen from this one. Replaced in tests. */
+/** Imports packages, resolved from this package. Tests replace it. */
 export interface PackageLoader {
   load(packageName: string): Promise<unknown>;
-  /** Throws an error with code `ERR_MODULE_NOT_FOUND` where the package is not installed. */
+  /** Throws an error with code `ERR_MODULE_NOT_FOUND` if the package is not installed. */
   find(packageName: string): void;
 }
 
 const nodeLoader: PackageLoader = {
   load: (packageName) => import(packageName),
-  // Not `require.resolve`: it looks in more places than an import does.
+  // Unlike an import, `require.resolve` also searches other directories.
   find: (packageName) => void import.meta.resolve(packageName),
 };
 
-/** Throws `BackendNotInstalledError` or `BackendUnusableError`. */
+/**
+ * Loads the back end of a log.
+ *
+ * @throws BackendNotInstalledError or BackendUnusableError.
+ */
 export async function loadBackend(
   type: string,
   packageName: string,
@@ -31,7 +35,11 @@ export async function loadBackend(
   throw new BackendUnusableError(packageName, `exports no walBackend of the type '${type}'`);
 }
 
-/** Throws `BackendNotInstalledError` or `BackendUnusableError`. */
+/**
+ * Loads the back end of a transport.
+ *
+ * @throws BackendNotInstalledError or BackendUnusableError.
+ */
 export async function loadTransport(
   type: string,
   packageName: string,
@@ -66,19 +74,19 @@ function isInstalled(packageName: string, loader: PackageLoader): boolean {
   }
 }
 
-/** Whether a value presents itself as a back end of logs. */
+/** Whether a value has the shape of a back end for logs. */
 export function isWalBackend(value: unknown): value is WalBackend {
   return (
     hasTypes(value) && hasCapabilities(value) && typeof propertyOf(value, 'open') === 'function'
   );
 }
 
-/** Whether a value says what a log can do. */
+/** Whether a value has the capabilities of a log. */
 export function hasCapabilities(value: unknown): boolean {
   return typeof propertyOf(propertyOf(value, 'capabilities'), 'durable') === 'boolean';
 }
 
-/** Whether a value presents itself as a kind of transport. */
+/** Whether a value has the shape of a transport back end. */
 export function isTransportBackend(value: unknown): value is TransportBackend {
   return hasTypes(value) && typeof propertyOf(value, 'create') === 'function';
 }

@@ -1,16 +1,22 @@
-/** Loads the collector for Prometheus, which needs a package that nobody else has to install. */
+/**
+ * Loads the collector for Prometheus. It needs the package prom-client, which only its users
+ * install.
+ */
 import { MetricsError, type MetricsCollector } from '@babuza/metrics';
 import type { PrometheusOptions } from '@babuza/metrics/prometheus';
 import { BackendNotInstalledError, BackendUnusableError } from './errors.ts';
 import { PrometheusMetrics } from './registry.ts';
 
-/** Throws `BackendNotInstalledError`, `BackendUnusableError` or `MetricsError`. */
+/**
+ * @throws BackendNotInstalledError, BackendUnusableError, or MetricsError if the options are not
+ * valid.
+ */
 export async function loadPrometheus(options?: PrometheusOptions): Promise<MetricsCollector> {
   try {
     const { PrometheusCollector } = await import('@babuza/metrics/prometheus');
     return new PrometheusCollector(options);
   } catch (error) {
-    // The package is fine, the options are not: it says so better.
+    // The package was loaded, but the options are not valid: this error describes them.
     if (error instanceof MetricsError) throw error;
     if (isMissing(error))
       throw new BackendNotInstalledError(PrometheusMetrics, 'prom-client', error);
@@ -19,7 +25,7 @@ export async function loadPrometheus(options?: PrometheusOptions): Promise<Metri
   }
 }
 
-/** Whether it is prom-client that was not found. */
+/** Whether prom-client is the package that was not found. */
 function isMissing(error: unknown): boolean {
   return (
     error instanceof Error &&

@@ -1,7 +1,7 @@
 /**
- * The parts that can be chosen by name: one line per back end. The first name of a line is the
- * canonical one, the others are documented synonyms. A new back end is one more line here.
- * Snapshots and sessions come with the builder; logs and transports are packages that are chosen.
+ * The components that can be chosen by name: one line for each back end. The first name of a line
+ * is the canonical one; the others are documented synonyms. To add a back end, add a line here.
+ * Snapshots and sessions are part of the builder; logs and transports are separate packages.
  */
 
 /** The native log; recommended. */
@@ -10,7 +10,7 @@ export const BabuzaWal = 'babuza-wal';
 export const ETCDWal = 'etcd-wal';
 /** LevelDB on disk. */
 export const LevelWalDisk = 'level-wal';
-/** LevelDB's interface in memory: for tests, loses all on exit. */
+/** LevelDB's interface in memory, for tests: all data is lost on exit. */
 export const LevelWalMemory = 'level-wal-memory';
 /** A name of the original design: here a synonym of `LevelWalDisk`. */
 export const BadgerWalDisk = 'badger-wal';
@@ -23,29 +23,29 @@ export const PebbleWalMemory = 'pebble-wal-memory';
 
 /** Raft messages over HTTP. */
 export const HttpTransportType = 'http';
-/** Inside one process: for tests and examples. */
+/** Messages within one process, for tests and examples. */
 export const MemoryTransportType = 'memory';
 /** A name of the original design: here a synonym of `MemoryTransportType`. */
 export const TcpMemoryTransportType = 'tcp-memory';
 
-/** Snapshots in folders below `storageRootDir`; the default. */
+/** Snapshots in directories below `storageRootDir`; the default. */
 export const DurableSnapshot = 'durable';
-/** Snapshots in memory: for tests, loses all on exit. */
+/** Snapshots in memory, for tests: all are lost on exit. */
 export const VolatileSnapshot = 'volatile';
 
-/** Every proposal applies, also one that was sent again. */
+/** Every proposal is applied, even if it was sent twice. */
 export const NoopSession = 'noop';
-/** Sessions that end when there are too many; the default. */
+/** The least recently used sessions end when there are too many; the default. */
 export const LruSession = 'lru';
-/** Sessions that end when they were not used for long. */
+/** Sessions end when they were not used for a while. */
 export const ExpireSession = 'expire';
 
-/** Nothing is collected; the default. */
+/** No metrics are collected; the default. */
 export const NoMetrics = 'none';
 /** Metrics for Prometheus, through prom-client. */
 export const PrometheusMetrics = 'prometheus';
 
-/** A part that can be chosen, and the package that it is in. */
+/** A component that can be chosen, and its package. */
 export interface RegistryLine {
   readonly types: readonly [string, ...string[]];
   readonly packageName: string;
@@ -65,7 +65,7 @@ export const transportRegistry: readonly RegistryLine[] = [
   { types: [MemoryTransportType, TcpMemoryTransportType], packageName: '@babuza/transport-memory' },
 ];
 
-/** Transports of the original design that are not here, and what to use instead. */
+/** Transports of the original design that do not exist here, and the ones to use instead. */
 export const transportsElsewhere: Readonly<Record<string, string>> = {
   tcp: HttpTransportType,
   grpc: HttpTransportType,
@@ -75,12 +75,12 @@ export const snapshotTypes: readonly string[] = [DurableSnapshot, VolatileSnapsh
 export const sessionTypes: readonly string[] = [NoopSession, LruSession, ExpireSession];
 export const metricTypes: readonly string[] = [NoMetrics, PrometheusMetrics];
 
-/** The line that knows the name. */
+/** The line with the given name. */
 export function lineOf(registry: readonly RegistryLine[], type: string): RegistryLine | undefined {
   return registry.find(({ types }) => types.includes(type));
 }
 
-/** All names, for people. */
+/** All names, for error messages. */
 export function knownTypes(registry: readonly RegistryLine[]): string {
   return registry.flatMap(({ types }) => types.map((type) => `'${type}'`)).join(', ');
 }

@@ -1,6 +1,6 @@
 /**
- * The life of a cluster on each log, on a real disk: it grows, moves, shrinks, restarts, and
- * survives its members.
+ * Operation of a cluster on each log and a real disk: members join, move, leave and restart, and
+ * the cluster survives the loss of members.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { BabuzaWal, ETCDWal, LevelWalDisk, LevelWalMemory, PebbleWalDisk } from '../src/index.ts';
@@ -14,7 +14,7 @@ afterEach(async () => {
   cluster = undefined;
 });
 
-/** Three members that run and agree on some values. */
+/** Starts three members and commits some values. */
 async function begun(
   walTypeOf: (id: bigint) => string,
   network: NetworkKind,
@@ -58,7 +58,7 @@ describe.each(kinds)('a cluster on %s', (_, walTypeOf, durable, network) => {
     const address = await grown.addressOf(4n);
     await grown.atLeader((raft) => raft.addLearner({ id: 4n, address }));
     await grown.start(4n, 'join');
-    // It has got a snapshot: the log does not go back to the beginning any more.
+    // The member has received a snapshot: its log no longer begins at the first entry.
     await grown.agree();
     await grown.atLeader((raft) => raft.promoteLearner(4n));
     await grown.agree();
@@ -90,7 +90,7 @@ describe.each(kinds)('a cluster on %s', (_, walTypeOf, durable, network) => {
     await compacted.stop(late);
     await compacted.put('while-away', 200);
     const { id } = await compacted.leader();
-    // A disk that is slow at snapshots makes fewer of them with the same entries.
+    // On a disk that is slow at snapshots, fewer of them are made for the same entries.
     await eventually('a purged log', async () => {
       await compacted.put('more', 10);
       const { firstIndex } = compacted.node(id).raft.status();

@@ -1,5 +1,6 @@
 /**
- * What a builder builds: by name, by synonym, with a back end of one's own, and what it refuses.
+ * The builder: back ends chosen by name, by synonym and by object, and the configurations that it
+ * refuses.
  */
 import { join, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
@@ -9,11 +10,11 @@ import type { WalBackend, WalManager } from '@babuza/wal-core';
 import * as walLevelDisk from '@babuza/wal-level-disk';
 import * as walMemory from '@babuza/wal-memory';
 import * as walNative from '@babuza/wal-native';
-import * as door from '../src/index.ts';
+import * as entryPoint from '../src/index.ts';
 import { walRegistry } from '../src/registry.ts';
 import type { LogFields, Logger } from '../src/index.ts';
 
-const { BabuzaComponentBuilder } = door;
+const { BabuzaComponentBuilder } = entryPoint;
 
 class RecordingLogger implements Logger {
   readonly lines: { level: string; message: string; fields: LogFields | undefined }[] = [];
@@ -33,7 +34,7 @@ class RecordingLogger implements Logger {
 
 const base = { clusterId: 7, storageRootDir: '/data/node' };
 
-/** A third party's back end that remembers what it was opened with. */
+/** A back end of a third party that records how it was opened. */
 class OwnBackend implements WalBackend<{ colour: string }> {
   readonly types: readonly [string] = ['own-wal'];
   readonly capabilities = walMemory.capabilities;
@@ -68,7 +69,7 @@ describe('a component', () => {
 
   it('of the native log keeps it in {storageRootDir}/wal', async () => {
     const storageRootDir = await mkdtemp(join(tmpdir(), 'babuza-builder-'));
-    const config = { ...base, storageRootDir, walType: door.BabuzaWal };
+    const config = { ...base, storageRootDir, walType: entryPoint.BabuzaWal };
     const first = await new BabuzaComponentBuilder(config).build();
     await first.walManager.createWal({ clusterId: 7, nodeId: 1 });
     const second = await new BabuzaComponentBuilder(config).build();
@@ -93,18 +94,18 @@ describe('a component', () => {
 
 describe('names', () => {
   it('the constants are the names of the configuration', () => {
-    expect(door.BabuzaWal).toBe('babuza-wal');
-    expect(door.ETCDWal).toBe('etcd-wal');
-    expect([door.LevelWalDisk, door.BadgerWalDisk, door.PebbleWalDisk]).toEqual([
+    expect(entryPoint.BabuzaWal).toBe('babuza-wal');
+    expect(entryPoint.ETCDWal).toBe('etcd-wal');
+    expect([entryPoint.LevelWalDisk, entryPoint.BadgerWalDisk, entryPoint.PebbleWalDisk]).toEqual([
       'level-wal',
       'badger-wal',
       'pebble-wal',
     ]);
-    expect([door.LevelWalMemory, door.BadgerWalMemory, door.PebbleWalMemory]).toEqual([
-      'level-wal-memory',
-      'badger-wal-memory',
-      'pebble-wal-memory',
-    ]);
+    expect([
+      entryPoint.LevelWalMemory,
+      entryPoint.BadgerWalMemory,
+      entryPoint.PebbleWalMemory,
+    ]).toEqual(['level-wal-memory', 'badger-wal-memory', 'pebble-wal-memory']);
   });
 
   it('the registry says what the back ends say themselves', () => {
@@ -118,7 +119,7 @@ describe('names', () => {
     expect(new Set(all).size).toBe(all.length);
   });
 
-  it('a synonym is resolved and reported; a canonical name is not worth a word', async () => {
+  it('a synonym is resolved and reported; a canonical name is not logged', async () => {
     const storageRootDir = await mkdtemp(join(tmpdir(), 'babuza-builder-'));
     for (const [canonical, packageName] of [
       ['level-wal-memory', '@babuza/wal-memory'],

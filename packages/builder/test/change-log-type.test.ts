@@ -1,6 +1,6 @@
 /**
- * The way out that the error for a log of another kind names: a node with another `walType` does
- * not start on the directory, and a new cluster with that type begins from an exported snapshot.
+ * The procedure that the error for a log of another type names: a node with another `walType` does
+ * not start on the directory, and a new cluster of that type begins from an exported snapshot.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(root, { recursive: true }));
 
-/** Keeps the texts that were applied. */
+/** A state machine that keeps the texts that were applied. */
 function textMachine(): StateMachine<undefined, string[]> {
   let texts: string[] = [];
   return {

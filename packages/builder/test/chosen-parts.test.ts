@@ -1,4 +1,4 @@
-/** What a built component hands on to its parts, and how it closes them. */
+/** How a built component passes options to its parts and closes them. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -107,7 +107,7 @@ describe('a component', () => {
 });
 
 describe('the parts of a component', () => {
-  /** A component whose parts say when they are closed; those that are named fail to close. */
+  /** A component whose parts record when they are closed; the named ones fail to close. */
   async function closing(failing: readonly string[]): Promise<{
     component: BabuzaComponent;
     closed: string[];

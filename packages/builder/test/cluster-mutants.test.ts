@@ -16,7 +16,7 @@ let found: Record<string, string> = {};
 beforeAll(async () => {
   const scratch = mkdtempSync(`${tmpdir()}/babuza-mutants-`);
   const results = `${scratch}/results.json`;
-  // The inner run is its own: nothing of this one's environment may tell it otherwise.
+  // The inner run must not inherit settings from the environment of this one.
   const { VITEST: _, VITEST_MODE: __, ...environment } = process.env;
   await promisify(execFile)(process.execPath, [vitest, 'run', '--config', config], {
     env: {

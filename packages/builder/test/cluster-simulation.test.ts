@@ -1,13 +1,13 @@
 /**
- * The whole cluster under a hostile world, seed by seed. `BABUZA_CLUSTER_SEEDS` says how many,
- * `BABUZA_CLUSTER_FIRST_SEED` where to begin; a failing seed is run again by beginning with it.
+ * Simulates a whole cluster with faults, seed by seed. `BABUZA_CLUSTER_SEEDS` is the number of
+ * seeds and `BABUZA_CLUSTER_FIRST_SEED` the first one; to repeat a failing seed, begin with it.
  */
 import { describe, expect, it } from 'vitest';
 import { addUp, type Coincidence } from './cluster/coincidences.ts';
 import { simulate, type SimulationReport } from './cluster/simulate.ts';
 
 const count = Number(process.env['BABUZA_CLUSTER_SEEDS'] ?? 20);
-/** A run of 20 seeds must have had these; one of 100 must have had all. */
+/** Coincidences that a run of 20 seeds must contain; a run of 100 must contain all. */
 const frequent: readonly Coincidence[] = [
   'installedOverApply',
   'changeCovered',
@@ -34,11 +34,11 @@ describe('a cluster under a hostile world', () => {
       const coincidences = addUp(reports.map((report) => report.coincidences));
       const counts = Object.entries(coincidences);
       console.log(counts.map(([name, times]) => `${name} ${times}`).join(', '));
-      // A world in which nothing gets done proves nothing; a single one may be that bad.
+      // A run in which nothing is committed proves nothing; at most one seed may be like that.
       if (count < 10) return;
       expect(operations / count).toBeGreaterThan(20);
       expect(sum(({ unknown }) => unknown)).toBeLessThan(operations * 0.2);
-      // Nor does one in which nothing ever coincides.
+      // A run in which nothing coincides proves nothing either.
       const missing = counts.filter(([, times]) => times === 0).map(([name]) => name);
       if (count >= 20) expect(missing.filter((name) => isFrequent(name))).toEqual([]);
       if (count >= 100) expect(missing).toEqual([]);

@@ -1,4 +1,4 @@
-/** Every field of the configuration: what is refused, and how it is said. */
+/** The checks of every field of the configuration and their errors. */
 import { describe, expect, it } from 'vitest';
 import { PrometheusCollector } from '@babuza/metrics/prometheus';
 import { LruSessionManager } from '@babuza/session';
@@ -116,7 +116,7 @@ describe('the other parts', () => {
     for (const [options, [part, type]] of Object.entries(made)) {
       const error = refusal({ [type]: part, [options]: {} });
       expect(error.field).toBe(options);
-      expect(error.allowed).toContain(`left out where ${type} is`);
+      expect(error.allowed).toContain(`left out if ${type} is`);
     }
   });
 
@@ -169,7 +169,7 @@ describe('fields that are not known', () => {
     expect(() => new BabuzaComponentBuilder(fine)).not.toThrow();
   });
 
-  it('a configuration that is none', () => {
+  it('a configuration that is not an object', () => {
     for (const config of [undefined, null, 'x', []]) {
       const make = (): unknown => Reflect.construct(BabuzaComponentBuilder, [config]);
       expect(make).toThrow(BuilderConfigError);

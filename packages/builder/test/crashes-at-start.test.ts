@@ -1,7 +1,4 @@
-/**
- * A crash at each change of the disk while a node starts: the next start goes on, and loses
- * nothing.
- */
+/** Crashes at each disk operation of a start: the next start succeeds and loses nothing. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { peersOf } from './operators/site.ts';
 import { CrashedError, World, type WorldOptions, type WorldProcess } from './operators/world.ts';
@@ -20,7 +17,7 @@ afterEach(async () => {
   for (const process of world.running) await world.until(world.stop(process));
 });
 
-/** Starts member 1; false when the process was gone before it ran. */
+/** Starts member 1; resolves to false if the process crashed first. */
 async function startUpTo(changes: number, given: WorldOptions): Promise<boolean> {
   const disk = world.disk('1');
   disk.stopAtMutation(disk.mutationCount + 1 + changes);
@@ -65,7 +62,7 @@ describe('a crash at each change of the disk', () => {
       const { surgery } = world.disk('1');
       for (const path of surgery.files()) if (path.startsWith('/data/wal/')) surgery.remove(path);
       const isOver = await startUpTo(changes, { alone: { adoptSnapshots: true } });
-      // Without the recovery nothing begins on the half of it that the crash has left.
+      // A start without the option `alone` must not continue the interrupted recovery.
       const early = world.until(world.start(1n, { peers }));
       await early.catch((error: unknown) => expect(error).toMatchObject({ code: 'RAFT_LOG_LOST' }));
       for (const process of world.running) await world.until(world.stop(process));

@@ -1,6 +1,6 @@
 /**
- * A node on a log whose metadata is etcd's own, which has no room for an identity: the identity
- * record beside the log is bound to a committed entry instead.
+ * A node on a log with etcd's metadata, which cannot store an identity: the identity record beside
+ * the log is bound to a committed entry instead.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

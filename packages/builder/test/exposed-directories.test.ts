@@ -1,4 +1,4 @@
-/** Directories that other users of the machine may reach are reported at each start. */
+/** Each start reports directories that other users of the machine can access. */
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

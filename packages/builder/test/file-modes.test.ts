@@ -1,6 +1,6 @@
 /**
- * Files of all logs are for their user alone, 0600 in directories of 0700, whatever the umask is.
- * In a process of its own, because the umask belongs to the whole process.
+ * The files of all logs have mode 0600 and their directories 0700, whatever the umask is. The test
+ * uses a process of its own, because the umask is a property of the process.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -26,9 +26,9 @@ afterEach(() => rm(root, { recursive: true }));
 const program = `
   import { readdirSync, statSync } from 'node:fs';
   import { join } from 'node:path';
-  const [door, options, umask, root] = process.argv.slice(1);
+  const [entryPoint, options, umask, root] = process.argv.slice(1);
   process.umask(Number(umask));
-  const { walBackend } = await import(door);
+  const { walBackend } = await import(entryPoint);
   const directory = join(root, 'wal');
   const seen = {};
   const look = (when) => {
@@ -75,8 +75,8 @@ const logs: readonly [name: string, packageName: string, options: object][] = [
 
 describe.skipIf(process.platform === 'win32').each(logs)('%s', (_name, packageName, options) => {
   it.each([0o000, 0o022])('makes its files for its user alone, umask %i', async (umask) => {
-    const door = join(packages, packageName, 'dist', 'index.js');
-    const args = ['--input-type=module', '--eval', program, door, JSON.stringify(options)];
+    const entryPoint = join(packages, packageName, 'dist', 'index.js');
+    const args = ['--input-type=module', '--eval', program, entryPoint, JSON.stringify(options)];
     const { stdout } = await promisify(execFile)(process.execPath, [...args, String(umask), root]);
     const seen: Readonly<Record<string, string[]>> = JSON.parse(stdout);
     const modes = Object.keys(seen).sort();

@@ -1,6 +1,6 @@
 /**
- * Disks that hang or are slow, in a cluster on the native log with clients that go on. An election
- * timeout is 200 ms.
+ * Hanging and slow disks in a cluster on the native log with active clients. The election timeout
+ * is 200 ms.
  */
 import { describe, expect, it } from 'vitest';
 import { ScriptedCluster } from './scripted-cluster.ts';
@@ -25,7 +25,7 @@ describe('a disk that hangs', () => {
     await cluster.pass(500);
     expect(cluster.node(old.id).readiness()).toEqual({ ready: true });
     expect((await cluster.leader()).id).toBe(next.id);
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 
   it('of one leader after the other, also of two at a time: it goes on as soon as a quorum can', async () => {
@@ -42,7 +42,7 @@ describe('a disk that hangs', () => {
     await cluster.pass(10 * electionTimeoutMs);
     expect(cluster.acknowledged).toBeGreaterThan(before + 10);
     second.releaseDisk();
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 
   it('of a follower: the leader stays', async () => {
@@ -58,7 +58,7 @@ describe('a disk that hangs', () => {
     expect(cluster.acknowledged).toBeGreaterThan(before + 10);
     expect(cluster.node(leader.id).status()).toMatchObject({ role: 'leader', term });
     away?.releaseDisk();
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 });
 
@@ -70,8 +70,8 @@ describe('disks that are slow everywhere', () => {
       const cluster = new ScriptedCluster({ syncs }, seed);
       await cluster.start();
       let changes = 0;
-      for (const { life } of cluster.members) {
-        life?.raft.subscribe(({ type }) => {
+      for (const { incarnation } of cluster.members) {
+        incarnation?.raft.subscribe(({ type }) => {
           if (type === 'leadership-acquired') changes += 1;
         });
       }
@@ -80,7 +80,7 @@ describe('disks that are slow everywhere', () => {
       await cluster.pass(10_000);
       expect(cluster.acknowledged).toBeGreaterThan(before + 100);
       expect(changes - changesBefore).toBeLessThanOrEqual(5);
-      await cluster.judge();
+      await cluster.expectSettled();
     },
   );
 });

@@ -1,5 +1,5 @@
 /**
- * Data, logs and members that do not belong together are recognised, and nothing acknowledged is
+ * Data, logs and members that do not belong together are detected, and no acknowledged entry is
  * lost.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -153,7 +153,7 @@ describe('a member that lost its disk', () => {
     expect(wiped.raft.leader()).toBeUndefined();
     expect(wiped.raft.readiness()).toMatchObject({ ready: false });
     expect(one.warnings.concat(two.warnings).join('\n')).toMatch(/another log than before/);
-    // Without the other one the wiped member must not help to a quorum.
+    // While the other member is down, the wiped member must not complete a quorum.
     await site.stop(two);
     const call = site.attempt((signal) => one.raft.propose(Buffer.from('c'), { signal }), 3000);
     await expect(call).rejects.toThrow();
@@ -233,7 +233,7 @@ describe('a disk', () => {
     await site.propose(leader, 'b', 'c', 'd');
     await site.pass(500);
     await site.stop(again);
-    // Started as often as before, and then once more elsewhere: the counter alone says nothing.
+    // The counts of starts are equal again, so the counter alone detects nothing.
     const elsewhere = await site.start(follower.id, { disk: 'old', address: 'elsewhere' });
     await site.stop(elsewhere);
     await site.start(follower.id, { disk: 'old' });
@@ -337,7 +337,7 @@ describe('a log and its snapshots', () => {
       if (path.startsWith('/data/wal')) surgery.put(path, site.disk('old').surgery.contents(path));
     }
     await expect(site.start(1n)).rejects.toMatchObject({ code: 'RAFT_LOG_OLDER' });
-    // The way out that the error names where no other member is left.
+    // The procedure that the error names if no other member is left.
     const alone = await site.start(1n, { alone: {} });
     await site.leader([alone]);
     await site.propose(alone, 'c');
@@ -359,7 +359,7 @@ describe('a log that was put back without its snapshots', () => {
       if (path.startsWith('/data/wal/')) site.putFile('1', path, surgery.contents(path));
     }
     await expect(site.start(1n)).rejects.toMatchObject({ code: 'RAFT_LOG_OLDER' });
-    // The way out that the error names.
+    // The procedure that the error names.
     const alone = await site.start(1n, { alone: {} });
     await site.leader([alone]);
     await site.propose(alone, 'c');
@@ -431,7 +431,7 @@ describe('a restored cluster', () => {
     const wrong = await site.start(2n, { peers, options: { snapshot: streamOf(other) } });
     const none = await site.start(3n, { peers });
     await site.pass(5000);
-    // Neither of them helps another one to a quorum.
+    // Neither of them completes a quorum.
     for (const { raft } of [one, wrong, none]) expect(raft.leader()).toBeUndefined();
     for (const { warnings } of [one, wrong, none]) expect(warnings.length).toBeGreaterThan(0);
     await site.stop(wrong);

@@ -1,7 +1,7 @@
 /**
- * A process or a machine ends at each durable step of a start. The next start, the same way, must
- * come to the end that the first one was to have: with everything that was acknowledged, and
- * without an operator.
+ * Crashes of the process or the machine at each durable step of a start. The next start with the
+ * same options must reach the result of the first, with all acknowledged entries and without an
+ * operator.
  */
 import type { SimulatedDisk } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
@@ -12,9 +12,9 @@ const crashes = ['kill', 'power cut'] as const;
 type Crash = (typeof crashes)[number];
 
 interface Situation {
-  /** What the operator did before the start. */
+  /** Prepares the state before the start. */
   readonly prepare: (site: Site) => Promise<void>;
-  /** Made anew for each start: a backup is a stream. */
+  /** Created for each start, because a backup is a stream. */
   readonly start: () => ProcessOptions;
   readonly expected: readonly string[];
 }
@@ -23,7 +23,7 @@ async function* streamOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** A node alone with two texts in a snapshot, and one behind it. */
+/** A single node with two texts in a snapshot and one in the log behind it. */
 async function withSnapshot(site: Site): Promise<Process> {
   const node = await site.start(1n, alone);
   await site.leader();
@@ -92,7 +92,7 @@ const situations: Record<string, () => Promise<Situation>> = {
   }),
 };
 
-/** A site with the disk of the first member as the operator has left it. */
+/** A site with the disk of the first member as prepared. */
 class Prepared {
   readonly #site = new Site(1);
   readonly #situation: Situation;
@@ -107,7 +107,9 @@ class Prepared {
     return prepared;
   }
 
-  /** The disk after a crash at this mutation of a start; `undefined` where it has fewer. */
+  /**
+   * The disk after a crash at this disk operation of a start; `undefined` if the start has fewer.
+   */
   async crashed(stopAt: number, crash: Crash): Promise<SimulatedDisk | undefined> {
     this.#site.copyDisk('1', 'copy');
     const disk = this.#site.disk('copy');
@@ -142,7 +144,7 @@ describe.each(Object.entries(situations))('%s', (_, makeSituation) => {
       const site = new Site(2000 + stopAt);
       site.putDisk('1', disk);
       const found = await started(site, situation, 'y').catch((error: unknown) => [String(error)]);
-      // The text of the first start was perhaps not acknowledged.
+      // The text of the first start may not have been acknowledged.
       const acknowledged = found.filter((text) => text !== 'x').join();
       if (acknowledged !== situation.expected.join()) wrong.push(`${stopAt}: ${acknowledged}`);
     }

@@ -1,6 +1,6 @@
 /**
- * A FIFO or a link in place of a file of a log or a snapshot: the start is refused, or the snapshot
- * is set aside, at once; nothing is followed out of the directory, and what was put there stays.
+ * A FIFO or a link instead of a file of a log or snapshot: the start is refused, or the snapshot is
+ * set aside, without delay. Nothing outside the directory is opened, and the planted file is kept.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -30,10 +30,10 @@ function build(walType: string): Promise<BabuzaComponent> {
   return new BabuzaComponentBuilder(config).build();
 }
 
-/** Code that waits for a writer of a FIFO would keep a thread of this process for ever. */
+/** An open that waits for a writer of a FIFO would block a thread of this process forever. */
 function letGo(path: string): void {
   const { O_RDWR, O_NONBLOCK } = fs.constants;
-  // The folder of a damaged snapshot has another name by now, and nobody waits.
+  // The directory of a damaged snapshot was renamed, and nobody waits.
   if (!fs.existsSync(path)) return;
   fs.closeSync(fs.openSync(path, O_RDWR | O_NONBLOCK));
 }
@@ -60,7 +60,7 @@ function replace(path: string, kind: 'link' | 'FIFO'): string {
   return outside;
 }
 
-/** All files of a log by name, without its lock. */
+/** The files of a log by name, without its lock. */
 function filesOf(folder: string): string[] {
   return fs
     .readdirSync(join(data(), folder), { recursive: true, withFileTypes: true })

@@ -1,4 +1,4 @@
-/** The four ways in which loading a package can go wrong, told apart. */
+/** The four ways in which loading a package can fail. */
 import { describe, expect, it } from 'vitest';
 import { walBackend } from '@babuza/wal-memory';
 import { loadBackend, type PackageLoader } from '../src/load-package.ts';

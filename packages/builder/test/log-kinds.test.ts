@@ -1,7 +1,6 @@
 /**
- * A directory holds one kind of log. Each back end is opened on what each other one has written, in
- * all pairs, with the real packages on a real disk: it refuses, names what it found, and changes
- * nothing.
+ * A directory holds one kind of log. Each back end opens the log of each other one, with the real
+ * packages on a real disk: it refuses, names the kind that it found, and changes nothing.
  */
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -22,7 +21,7 @@ const backends: readonly WalBackend[] = [native, etcd, level, memory];
 const durable = backends.filter(({ capabilities }) => capabilities.durable);
 const identity = { clusterId: 1, nodeId: 1, entryBytesMax: 1024 };
 
-/** The words for a kind in an error. */
+/** The name of a kind in an error. */
 const titles: Readonly<Record<string, string>> = {
   'babuza-wal': 'a native log',
   'etcd-wal': "a log in etcd's format",
@@ -85,12 +84,15 @@ const calls: readonly [
   ['findSnapshots', (manager, groupId) => manager.findSnapshots({ groupId })],
 ];
 
-/** Every call of the back end, of group 0 and of another one, is refused and changes no byte. */
+/**
+ * Checks that every call of the back end, for group 0 and another one, is refused and changes no
+ * byte.
+ */
 async function expectRefused(opened: WalBackend, message: RegExp): Promise<void> {
   const before = await contents();
   for (const [name, call] of calls) {
     for (const groupId of [0n, 7n]) {
-      // A manager for each call, so that each is the first one.
+      // A new manager for each call, so that each is the first one.
       const manager = await openAt(opened);
       await expect(call(manager, groupId), `${name} of group ${groupId}`).rejects.toMatchObject({
         name: 'ForeignFileError',
@@ -104,7 +106,7 @@ async function expectRefused(opened: WalBackend, message: RegExp): Promise<void>
   expect(await contents()).toEqual(before);
 }
 
-/** One other kind: what it is, which `walType` opens it, and the way to another one. */
+/** The error names the kind, the `walType` that opens it, and the procedure to change it. */
 function refusalOf(was: WalBackend, opened: WalBackend): RegExp {
   const [type, other] = [typeOf(was), typeOf(opened)];
   return new RegExp(
@@ -228,7 +230,7 @@ describe('a directory with a log of another kind', () => {
     await write(was);
     const wrong = await openAt(opened);
     await expect(wrong.createWal(identity)).rejects.toMatchObject({ code: 'WAL_FOREIGN' });
-    // The other owner is still there.
+    // The other process still holds the log.
     const manager = await openAt(was);
     expect((await manager.replayWal()).storage.lastIndex()).toBe(5);
     await manager.close();

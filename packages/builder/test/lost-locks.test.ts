@@ -1,7 +1,6 @@
 /**
- * A log whose lock is lost, on every durable back end and a real disk: what operators do to its
- * lock file and its directory while it runs, and a process that is stopped for longer than others
- * wait.
+ * A log that loses its lock, on every durable back end and a real disk: operators change its lock
+ * file or its directory while it is open, or the process is stopped for longer than others wait.
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -19,11 +18,11 @@ import { lockDirectoryIn } from '../../vfs/src/lock/directory-lock.ts';
 import { ownIdentity } from '../../vfs/src/lock/process-identity.ts';
 import { RealCluster } from './real-cluster.ts';
 
-/** Short enough for a test, and long beside what a save takes on a busy machine. */
+/** Short for a test, but long compared with a save on a busy machine. */
 const silentMs = 1000;
 const timings = { heartbeatMs: 50, silentMs, unreadableMs: 200, pollMs: 5 };
 
-/** A disk whose locks have short timings, as if in a process namespace of its own. */
+/** A disk whose locks have short timings, as if the process had a PID namespace of its own. */
 class QuickLocks extends NodeFileSystem {
   readonly #namespace: string;
 
@@ -53,7 +52,7 @@ const backEnds: [name: string, backEnd: WalBackend<{ environment?: Environment }
 const above: string[] = [];
 const closing: WalManager[] = [];
 
-/** A directory for a log, in one of its own that goes after the test. */
+/** A directory for a log in a temporary directory that is removed after the test. */
 function newDirectory(): string {
   const path = fs.mkdtempSync(join(tmpdir(), 'babuza-lost-lock-'));
   above.push(path);
@@ -65,10 +64,7 @@ afterEach(async () => {
   for (const path of above.splice(0)) fs.rmSync(path, { recursive: true, force: true });
 });
 
-/**
- * Saves entries behind the last one; returns the payloads of those that were acknowledged, and why
- * it ended.
- */
+/** Appends entries until a save fails. Returns the acknowledged payloads and the error. */
 async function write({ wal, storage }: OpenedWal, count: number, who: string) {
   const saved: string[] = [];
   try {
@@ -136,13 +132,13 @@ describe.each(backEnds)('a log of %s', (name, backEnd) => {
     const { opened } = await created(directory);
     const before = await write(opened, 20, 'first');
     fs.unlinkSync(join(directory, 'LOCK'));
-    // The owner looks at its file at most once in a millisecond.
+    // The owner checks its lock file at most once per millisecond.
     await nodeEnvironment().clock.sleep(2);
     const writing = write(opened, 100_000, 'first');
     const second = await open(directory, '2');
     const theirs = await second.replayWal().then(
       (reopened) => write(reopened, 20, 'second'),
-      // LevelDB has a lock of its own, which knows that the first owner is there.
+      // LevelDB's own lock shows that the first owner is still there.
       (error: unknown) => ({ saved: [], code: codeOf(error) }),
     );
     const first = await writing;
@@ -217,7 +213,7 @@ describe.each(backEnds)('a log of %s', (name, backEnd) => {
     try {
       await vi.waitFor(() => expect(savedMax()).toBeGreaterThan(20), 20_000);
       child.kill('SIGSTOP');
-      // Longer than its lock is fresh.
+      // Longer than the lock stays valid.
       await clock.sleep(silentMs);
       const saved = savedMax();
       child.kill('SIGCONT');
@@ -228,7 +224,7 @@ describe.each(backEnds)('a log of %s', (name, backEnd) => {
         (reopened) => write(reopened, 20, 'second'),
         (error: unknown) => ({ saved: [], code: codeOf(error) }),
       );
-      // LevelDB's own lock is the kernel's, which knows that the first owner is there.
+      // LevelDB's own lock belongs to the kernel, which knows that the first owner is still there.
       expect(theirs.code).toBe(backEnd === level ? 'WAL_LOCKED' : undefined);
       if (theirs.code !== undefined) await second.close();
       child.kill('SIGCONT');

@@ -1,4 +1,4 @@
-/** Snapshots by hand beside those that are made by themselves. */
+/** Manual snapshots while automatic ones are made. */
 import { expect, it } from 'vitest';
 import { ScriptedCluster } from './scripted-cluster.ts';
 
@@ -10,7 +10,7 @@ it('a snapshot by hand holds what was applied when it was asked for, also while 
     syncs: { syncMsMax: 40, stallShare: 0, stallMs: 0 },
   });
   await cluster.start();
-  const { raft } = (await cluster.leader()).life ?? {};
+  const { raft } = (await cluster.leader()).incarnation ?? {};
   if (raft === undefined) throw new Error('the leader runs');
   for (let attempt = 0; attempt < 40; attempt += 1) {
     const { appliedIndex } = raft.status();
@@ -18,5 +18,5 @@ it('a snapshot by hand holds what was applied when it was asked for, also while 
     expect(index).toBeGreaterThanOrEqual(appliedIndex);
     await cluster.pass(13);
   }
-  await cluster.judge();
+  await cluster.expectSettled();
 });

@@ -1,6 +1,6 @@
 /**
- * All members come back with other addresses: nobody finds anybody, each says why, and
- * docs/disaster-recovery.md has the way out.
+ * All members restart with other addresses: none reaches another, each logs the reason, and the
+ * procedure in docs/disaster-recovery.md works.
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { BabuzaWal } from '../src/index.ts';
@@ -34,7 +34,7 @@ describe.each(networks)('a cluster over %s whose addresses have all changed', (n
         return !readiness.ready && readiness.reason.includes(known) ? true : undefined;
       });
     }
-    // The furthest log of all members has everything that was acknowledged.
+    // The longest log of all members has every acknowledged entry.
     const lastIndexes = ids.map((id) => moved.node(id).raft.status().lastIndex);
     const furthest = ids[lastIndexes.indexOf(Math.max(...lastIndexes))] ?? 1n;
     await Promise.all(ids.map((id) => moved.stop(id)));

@@ -1,5 +1,5 @@
 /**
- * What is collected of nodes that run: each value of a whole cluster moves, under the labels of its
+ * The metrics of running nodes: each value of a whole cluster changes, under the labels of its
  * node.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -25,7 +25,7 @@ const ids = [1n, 2n, 3n];
 const peers = ids.map((id) => ({ id, address: network.address(id) }));
 const nodes = new Map<bigint, Node>();
 let directory = '';
-/** By metric, then by node. */
+/** The values by metric and node. */
 let values = new Map<string, Map<string, number>>();
 let textAfterShutdown = '';
 
@@ -79,7 +79,7 @@ async function collected(): Promise<typeof values> {
   return found;
 }
 
-/** Work that moves every value that a healthy cluster can move. */
+/** Work that changes every value that a healthy cluster can change. */
 async function work(): Promise<void> {
   const first = await leader();
   const away = first.nodeId === 3n ? 2n : 3n;
@@ -124,9 +124,8 @@ afterAll(async () => {
 });
 
 /**
- * What needs a member of another beginning, a disk that is full, slow or broken, a system that is
- * short of something, a leader that stands still, a read or a snapshot that fails or is
- * interrupted, or somebody who asks in the middle.
+ * Metrics that need a fault or a coincidence: a member of another cluster, a full, slow or broken
+ * disk, a shortage, a paused leader, a failed read or snapshot, or a query at the right moment.
  */
 const still = new Set(
   [
@@ -152,7 +151,7 @@ describe('in a cluster that runs', () => {
     metricDefinitions.map(({ name, kind }) => (kind === 'histogram' ? `${name}_count` : name)),
   )('%s', (name) => {
     const ofNodes = values.get(name) ?? new Map<string, number>();
-    // A distribution is there from its first value on; not every node has made a snapshot.
+    // A distribution exists from its first value on, and not every node has made a snapshot.
     if (!name.endsWith('_count')) expect([...ofNodes.keys()].sort()).toEqual(['1', '2', '3']);
     if (still.has(name)) return;
     expect(Math.max(...ofNodes.values())).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 /**
- * Operators' mistakes, seed by seed. `BABUZA_OPERATOR_SEEDS` says how many,
- * `BABUZA_OPERATOR_FIRST_SEED` where to begin; a failing seed is run again by beginning with it.
+ * Simulates operators' mistakes, seed by seed. `BABUZA_OPERATOR_SEEDS` is the number of seeds and
+ * `BABUZA_OPERATOR_FIRST_SEED` the first one; to repeat a failing seed, begin with it.
  */
 import { describe, expect, it } from 'vitest';
 import type { MistakeCounts } from './operators/operators.ts';

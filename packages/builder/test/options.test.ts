@@ -1,6 +1,6 @@
 /**
- * Options that cannot be, whichever part they are for: what is refused, and that it is said what
- * was given and what is allowed.
+ * Options that are not valid for any of the parts: they are refused, and the error names the value
+ * that was given and those that are allowed.
  */
 import type { TransportBackend } from '@babuza/raft';
 import { MemoryNetwork } from '@babuza/transport-memory';
@@ -112,15 +112,15 @@ describe('options that would count for nothing', () => {
     [
       'sessionOptions',
       { sessionType: 'noop', sessionOptions: {} },
-      "left out where sessionType is 'noop'",
+      "left out if sessionType is 'noop'",
     ],
     [
       'metricOptions',
       { metricType: 'none', metricOptions: {} },
-      "left out where metricType is 'none'",
+      "left out if metricType is 'none'",
     ],
-    ['metricOptions', { metricOptions: {} }, "left out where metricType is 'none'"],
-    ['transportOptions', { transportOptions: {} }, 'left out where there is no transportType'],
+    ['metricOptions', { metricOptions: {} }, "left out if metricType is 'none'"],
+    ['transportOptions', { transportOptions: {} }, 'left out if there is no transportType'],
   ])('%s', async (field, wrong, allowed) => {
     expect(await refusal(wrong)).toMatchObject({ code: 'BUILDER_CONFIG', field, allowed });
   });
@@ -163,7 +163,7 @@ it('a log that does not open leaves no transport behind that was made for it', a
   };
   expect(await refusal({ walType, transportType })).toBe(failure);
   expect(closed).toBe(1);
-  // One that was handed in ready made is still the caller's.
+  // A ready-made object still belongs to the caller.
   expect(await refusal({ walType, transportType: create() })).toBe(failure);
   expect(closed).toBe(1);
 });

@@ -1,6 +1,6 @@
 /**
- * With real packages, as a user has them: built code in a `node_modules` of its own, in a process
- * of its own. The back ends in it are stand-ins that say when they are imported.
+ * The builder with packages as a user has them: built code in a separate `node_modules`, in a
+ * separate process. The back ends are stand-ins that report when they are imported.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -13,7 +13,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const packages = fileURLToPath(new URL('../..', import.meta.url));
 let place = '';
 
-/** What the child prints: the outcome of a build, and which back ends were imported. */
+/**
+ * The output of the child process: the outcome of a build, and the back ends that were imported.
+ */
 interface Outcome {
   readonly code?: string;
   readonly message?: string;
@@ -70,7 +72,7 @@ beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), 'babuza-builder-'));
   const scope = join(place, 'node_modules', '@babuza');
   await mkdir(join(scope, 'builder'), { recursive: true });
-  // Copied, not linked: a link would find the packages that are next to the original.
+  // Copied rather than linked, because a link would resolve to the packages beside the original.
   await cp(join(packages, 'builder', 'dist'), join(scope, 'builder', 'dist'), { recursive: true });
   await cp(join(packages, 'builder', 'package.json'), join(scope, 'builder', 'package.json'));
   for (const name of ['metrics', 'raft', 'session', 'snapshot', 'vfs', 'wal-core']) {

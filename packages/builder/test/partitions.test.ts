@@ -1,6 +1,6 @@
-/** Named misfortunes of a cluster of three on the native log, with clients that go on meanwhile. */
+/** Specific faults of a cluster of three on the native log with active clients. */
 import { describe, expect, it } from 'vitest';
-import { addressOf } from './cluster/life.ts';
+import { addressOf } from './cluster/incarnation.ts';
 import { ScriptedCluster } from './scripted-cluster.ts';
 
 describe('a network', () => {
@@ -16,9 +16,9 @@ describe('a network', () => {
     const { term } = cluster.node(away.id).status();
     cluster.network.heal();
     await cluster.pass(1000);
-    // Thanks to pre-votes it comes back without an election.
-    expect((await cluster.leader()).life?.raft.status().term).toBe(term);
-    await cluster.judge();
+    // With pre-vote the member comes back without an election.
+    expect((await cluster.leader()).incarnation?.raft.status().term).toBe(term);
+    await cluster.expectSettled();
   });
 
   it('the leader cut off: another one leads, and what the old one could not commit is gone', async () => {
@@ -31,10 +31,10 @@ describe('a network', () => {
     const before = cluster.acknowledged;
     await cluster.pass(2000);
     expect(cluster.acknowledged).toBeGreaterThan(before);
-    // It has stepped down, since no quorum answers it.
-    expect(old.life?.raft.status().role).not.toBe('leader');
+    // The leader has stepped down, because no quorum answers it.
+    expect(old.incarnation?.raft.status().role).not.toBe('leader');
     cluster.network.heal();
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 
   it('the majority cut off: nothing is acknowledged and nothing read, until it heals', async () => {
@@ -48,7 +48,7 @@ describe('a network', () => {
     cluster.network.heal();
     await cluster.pass(2000);
     expect(cluster.acknowledged).toBeGreaterThan(before);
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 
   it('five in two halves: the larger one goes on, the smaller one follows when it heals', async () => {
@@ -66,9 +66,9 @@ describe('a network', () => {
     expect(cluster.acknowledged).toBeGreaterThan(before);
     cluster.network.heal();
     await cluster.pass(1000);
-    expect(leader.life?.raft.leader()?.id).toBe((await cluster.leader()).id);
-    expect(next.life).toBeDefined();
-    await cluster.judge();
+    expect(leader.incarnation?.raft.leader()?.id).toBe((await cluster.leader()).id);
+    expect(next.incarnation).toBeDefined();
+    await cluster.expectSettled();
   });
 
   it('a leader that hears and is not heard is replaced', async () => {
@@ -78,7 +78,7 @@ describe('a network', () => {
     for (const { id } of cluster.others(old)) cluster.network.cut(addressOf(old.id), addressOf(id));
     await cluster.leader(cluster.others(old).map(({ id }) => id));
     cluster.network.heal();
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 
   it.each([
@@ -97,7 +97,7 @@ describe('a network', () => {
     const before = cluster.acknowledged;
     await cluster.pass(4000);
     expect(cluster.acknowledged).toBeGreaterThan(before + 10);
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 });
 
@@ -113,7 +113,7 @@ describe('a restart', () => {
     expect(cluster.acknowledged).toBeGreaterThan(before);
     await cluster.until(leader.start());
     await cluster.pass(500);
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 
   it('of all at once after a power cut: nothing acknowledged is lost', async () => {
@@ -125,7 +125,7 @@ describe('a restart', () => {
     await cluster.until(Promise.all(cluster.members.map((member) => member.start())));
     await cluster.leader();
     await cluster.pass(1000);
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 
   it('of one after the other, in order, under load', async () => {
@@ -137,7 +137,7 @@ describe('a restart', () => {
       await cluster.until(member.start());
       await cluster.pass(500);
     }
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 
   it('of a follower that was away so long that only a snapshot helps', async () => {
@@ -150,6 +150,6 @@ describe('a restart', () => {
     await cluster.until(away.start());
     await cluster.pass(1500);
     expect(away.installed).toBeGreaterThan(0);
-    await cluster.judge();
+    await cluster.expectSettled();
   });
 });

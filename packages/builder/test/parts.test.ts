@@ -1,4 +1,4 @@
-/** The parts besides the log: by name, by default, handed in, with their options. */
+/** The components besides the log: by name, by default, as objects, and with their options. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,16 +11,16 @@ import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { MemoryNetwork, MemoryTransport } from '@babuza/transport-memory';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import * as door from '../src/index.ts';
+import * as entryPoint from '../src/index.ts';
 
-const { BabuzaComponentBuilder } = door;
+const { BabuzaComponentBuilder } = entryPoint;
 const clock = new SimulatedClock();
 const random = new SeededRandom(1);
 const network = new MemoryNetwork({ clock, random });
 const address = 'host-1';
 
 let storageRootDir = '';
-const base = { clusterId: 7, nodeId: 3, walType: door.LevelWalMemory };
+const base = { clusterId: 7, nodeId: 3, walType: entryPoint.LevelWalMemory };
 
 beforeAll(async () => {
   storageRootDir = await mkdtemp(join(tmpdir(), 'babuza-builder-'));
@@ -28,9 +28,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(storageRootDir, { recursive: true }));
 
-type Config = Omit<door.BuilderConfig, 'clusterId' | 'nodeId' | 'walType' | 'storageRootDir'>;
+type Config = Omit<entryPoint.BuilderConfig, 'clusterId' | 'nodeId' | 'walType' | 'storageRootDir'>;
 
-const built = (config: Config = {}): Promise<door.BabuzaComponent> =>
+const built = (config: Config = {}): Promise<entryPoint.BabuzaComponent> =>
   new BabuzaComponentBuilder({ ...base, storageRootDir, ...config }).build();
 
 describe('by name', () => {
@@ -41,12 +41,17 @@ describe('by name', () => {
     await component.snapshotManager.open(0n);
     expect(existsSync(join(storageRootDir, 'snap'))).toBe(true);
     await component.close();
-    const { snapshotManager } = await built({ snapshotType: door.VolatileSnapshot });
+    const { snapshotManager } = await built({ snapshotType: entryPoint.VolatileSnapshot });
     expect(snapshotManager).toBeInstanceOf(VolatileSnapshotManager);
   });
 
   it('sessions: lru by default; expire; noop', async () => {
-    const kinds = [undefined, door.LruSession, door.ExpireSession, door.NoopSession];
+    const kinds = [
+      undefined,
+      entryPoint.LruSession,
+      entryPoint.ExpireSession,
+      entryPoint.NoopSession,
+    ];
     const managers = [];
     for (const sessionType of kinds) managers.push((await built({ sessionType })).sessionManager);
     expect(managers.map((manager) => manager.constructor)).toEqual([
@@ -62,7 +67,7 @@ describe('by name', () => {
     expect([without.metrics, without.observer]).toEqual([undefined, undefined]);
     const registry = new Registry();
     const { metrics, observer } = await built({
-      metricType: door.PrometheusMetrics,
+      metricType: entryPoint.PrometheusMetrics,
       metricOptions: { registry },
     });
     expect(metrics).toBeInstanceOf(PrometheusCollector);
@@ -70,12 +75,15 @@ describe('by name', () => {
     expect(observer).toBeDefined();
   });
 
-  it('transports: memory, and its synonym with a word about it', async () => {
+  it('transports: memory, and its synonym, which is logged', async () => {
     const lines: [string, unknown][] = [];
     const note = (message: string, fields: unknown): void => void lines.push([message, fields]);
     const logger = { debug: note, info: note, warn: note, error: note };
     const transportOptions = { network, address };
-    for (const transportType of [door.MemoryTransportType, door.TcpMemoryTransportType]) {
+    for (const transportType of [
+      entryPoint.MemoryTransportType,
+      entryPoint.TcpMemoryTransportType,
+    ]) {
       const component = await built({ transportType, transportOptions, logger });
       expect(component.transport).toBeInstanceOf(MemoryTransport);
       expect(component.transport).toMatchObject({ nodeId: 3n, address });
@@ -94,7 +102,7 @@ describe('by name', () => {
   });
 
   it('the transport over HTTP gets its options, and says what is wrong with them', async () => {
-    const { HttpTransportType: transportType } = door;
+    const { HttpTransportType: transportType } = entryPoint;
     const transportOptions = { address: '127.0.0.1:7101' };
     const { transport } = await built({ transportType, transportOptions });
     await transport.close();
@@ -109,18 +117,18 @@ describe('by name', () => {
     await component.close();
   });
 
-  it('snapshots in memory beside a durable log are worth a warning', async () => {
+  it('snapshots in memory with a durable log are worth a warning', async () => {
     const lines: string[] = [];
     const note = (message: string): void => void lines.push(message);
     const logger = { debug: note, info: note, warn: note, error: note };
     const component = await new BabuzaComponentBuilder({
       ...base,
       storageRootDir,
-      walType: door.BabuzaWal,
-      snapshotType: door.VolatileSnapshot,
+      walType: entryPoint.BabuzaWal,
+      snapshotType: entryPoint.VolatileSnapshot,
       logger,
     }).build();
-    expect(lines).toEqual([expect.stringContaining('the node cannot start again')]);
+    expect(lines).toEqual([expect.stringContaining('the node cannot restart')]);
     await component.close();
   });
 });

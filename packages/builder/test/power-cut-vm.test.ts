@@ -1,10 +1,8 @@
 /**
- * Power cuts of a virtual machine: a whole Linux with ext4 writes to a disk, and QEMU is killed.
- * The image of the disk lies on the file system of `tools/lossy-fs`, so that what the machine had
- * not flushed is lost from the disk's own cache, too. `tools/power-cut-vm/README.md` says how the
- * machine is made.
- *
- * `BABUZA_VM` names its folder, `BABUZA_VM_CUTS` sets how many cuts each back end gets,
+ * Power cuts of a virtual machine: a Linux with ext4 writes to a disk, and QEMU is killed. The disk
+ * image lies on the file system of `tools/lossy-fs`, so that data which the machine had not flushed
+ * from the disk's cache is lost too. `tools/power-cut-vm/README.md` describes how to make the
+ * machine. `BABUZA_VM` is its directory, `BABUZA_VM_CUTS` the number of cuts for each back end, and
  * `BABUZA_SEED` the seed.
  */
 import { execFileSync, type ChildProcess } from 'node:child_process';
@@ -24,7 +22,7 @@ const cuts = Number(process.env['BABUZA_VM_CUTS'] ?? 3);
 const seed = Number(process.env['BABUZA_SEED'] ?? 1);
 const bootScript = fileURLToPath(new URL('../../../tools/power-cut-vm/boot.sh', import.meta.url));
 
-/** A machine takes long to boot, so it runs only where somebody has made one. */
+/** A machine takes long to boot, so the test runs only if somebody has prepared one. */
 async function canBoot(): Promise<boolean> {
   if (vm === '') {
     console.warn('not run: power cuts of a virtual machine: BABUZA_VM names no folder with one');
@@ -56,7 +54,7 @@ class Machine {
     return this.#writer.acknowledged;
   }
 
-  /** Boots, cuts the power at a random moment of the work, and judges what is on the disk. */
+  /** Boots, cuts the power at a random moment of the work, and checks the disk. */
   async cut(number: number): Promise<string[]> {
     const afterMs = this.#random.below(3000);
     let isOpen = false;

@@ -1,10 +1,8 @@
 /**
- * Power cuts below real processes with real system calls, LevelDB's own included: a process writes
- * to the file system of `tools/lossy-fs`, which loses what was not synced. Everything that was
- * acknowledged must be there, and nothing that was never attempted.
- *
- * `BABUZA_CUTS` sets how many cuts each back end gets, `BABUZA_SEED` the seed,
- * `BABUZA_REQUIRE_TOOLS=1` makes missing tools a failure.
+ * Power cuts below real processes with real system calls, including LevelDB's own: a process writes
+ * to the file system of `tools/lossy-fs`, which drops unsynced data. All acknowledged data must be
+ * there, and nothing that was never written. `BABUZA_CUTS` is the number of cuts for each back end,
+ * `BABUZA_SEED` the seed; with `BABUZA_REQUIRE_TOOLS=1` missing tools are a failure.
  */
 import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
@@ -25,7 +23,7 @@ async function sync(path: string): Promise<void> {
 
 const found = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => 'nothing');
 
-/** The contents that 40 cuts leave of synced and unsynced files, sorted. */
+/** The contents of synced and unsynced files after 40 cuts, sorted. */
 async function leftBy(rule: NameRule): Promise<{ kept: string[]; moved: string[]; new: string[] }> {
   const disk = await LossyDisk.mount(rule);
   const seen = { kept: new Set<string>(), moved: new Set<string>(), new: new Set<string>() };
@@ -65,7 +63,7 @@ it.skipIf(!isHere)(
       ...left,
       moved: [...either, 'nothing renamed nothing'],
     });
-    // The sync of the file has kept its first name.
+    // Syncing the file has kept the name under which it was created.
     expect(await leftBy('names-in-order')).toEqual({ ...left, moved: either });
   },
 );

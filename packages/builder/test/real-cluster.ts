@@ -1,4 +1,4 @@
-/** A cluster built by the builder, on a real disk and the clock of the machine. */
+/** A cluster that the builder has built, on a real disk and the real clock. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,8 +43,8 @@ export class RealCluster {
   }
 
   /**
-   * `peers`: a member of a new cluster; `join`: of one that runs; `alone`: the only survivor. What
-   * is on disk counts.
+   * Starts a node with `peers` as a member of a new cluster, with `join` as a new member of a
+   * running one, with `alone` as the only survivor. Existing data takes precedence.
    */
   async start(
     id: bigint,
@@ -109,14 +109,14 @@ export class RealCluster {
     return node;
   }
 
-  /** The node that leads, by its own word. */
+  /** The node that considers itself the leader. */
   leader(): Promise<RealNode> {
     return eventually('a leader', async () =>
       [...this.nodes.values()].find(({ raft }) => raft.leader()?.id === raft.nodeId),
     );
   }
 
-  /** Does something at the leader, again where leadership has moved meanwhile. */
+  /** Calls `act` at the leader, again if leadership has moved meanwhile. */
   atLeader<T>(act: (raft: RealNode['raft']) => Promise<T>): Promise<T> {
     return eventually('an answer of the leader', async () => {
       const { raft } = await this.leader();
@@ -131,7 +131,7 @@ export class RealCluster {
     }).then(({ answer }) => answer);
   }
 
-  /** Values of several clients at once; a value that is put twice is put with the same value. */
+  /** Writes of several clients at once; a repeated write has the same value. */
   async put(prefix: string, count: number): Promise<void> {
     const client = async (number: number): Promise<void> => {
       for (let at = number; at < count; at += 4) {
@@ -142,7 +142,7 @@ export class RealCluster {
     await Promise.all([0, 1, 2, 3].map(client));
   }
 
-  /** All members that run have applied the same. */
+  /** Waits until all running members have applied the same entries. */
   async agree(): Promise<string> {
     return eventually('agreement', async () => {
       const contents = [...this.nodes.values()].map(
@@ -160,7 +160,7 @@ export class RealCluster {
   }
 }
 
-/** What `ask` gives at last; the tests' own timeout is the limit. */
+/** Repeats `ask` until it returns a value; only the timeout of the test limits it. */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
   for (let attempt = 0; attempt < 3000; attempt += 1) {
     const answer = await ask();

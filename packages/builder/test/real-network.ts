@@ -1,6 +1,5 @@
 /**
- * What connects the members of a real cluster: memory, or sockets behind proxies that keep the
- * addresses.
+ * The network of a real cluster: memory, or sockets behind proxies that keep the addresses stable.
  */
 import type { Transport } from '@babuza/raft';
 import { HttpTransport } from '@babuza/transport-http';
@@ -13,7 +12,7 @@ export type NetworkKind = 'memory' | 'http';
 
 export interface RealNetwork {
   readonly transportType: string;
-  /** Of a member; a member that moves has another one. */
+  /** The address of a member; it changes when the member moves. */
   address(id: bigint, place?: 'home' | 'elsewhere'): string;
   optionsOf(address: string): object;
   started(address: string, transport: Transport): void;
@@ -51,7 +50,7 @@ class HttpNetwork implements RealNetwork {
     this.#proxies = proxies;
   }
 
-  /** Four members, each at home and elsewhere. */
+  /** Four members, each with an original and a new address. */
   static async open(): Promise<HttpNetwork> {
     return new HttpNetwork(
       await Promise.all(Array.from({ length: 8 }, () => FaultProxy.open(clock))),

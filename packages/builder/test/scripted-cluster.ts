@@ -1,6 +1,6 @@
 /**
- * A cluster in the simulated world that does what a test says, with clients whose history is judged
- * at the end.
+ * A simulated cluster that a test controls step by step, with clients whose history is checked at
+ * the end.
  */
 import type { Raft } from '@babuza/raft';
 import {
@@ -15,7 +15,7 @@ import { expect } from 'vitest';
 import { Client } from './cluster/client.ts';
 import { noCoincidences } from './cluster/coincidences.ts';
 import { AppliedLedger } from './cluster/ledger.ts';
-import { addressOf } from './cluster/life.ts';
+import { addressOf } from './cluster/incarnation.ts';
 import { Member } from './cluster/member.ts';
 import type { ClusterOptions } from './cluster/options.ts';
 
@@ -90,7 +90,7 @@ export class ScriptedCluster {
     );
     let place = 0;
     const nextPlace = (): number => (place += 1);
-    const nodes = () => this.members.flatMap(({ life }) => life?.raft ?? []);
+    const nodes = () => this.members.flatMap(({ incarnation }) => incarnation?.raft ?? []);
     this.#clients = Array.from(
       { length: options.clientCount },
       (_, number) =>
@@ -107,7 +107,7 @@ export class ScriptedCluster {
     );
   }
 
-  /** All members, with a leader; and the clients at work. */
+  /** Starts all members, waits for a leader and starts the clients. */
   async start(): Promise<void> {
     await this.until(Promise.all(this.members.map((member) => member.start())));
     await this.leader();
@@ -134,16 +134,16 @@ export class ScriptedCluster {
   }
 
   node(id: bigint): Raft<string, string | undefined> {
-    const { raft } = this.members.find((member) => member.id === id)?.life ?? {};
+    const { raft } = this.members.find((member) => member.id === id)?.incarnation ?? {};
     if (raft === undefined) throw new Error(`node ${id} does not run`);
     return raft;
   }
 
-  /** The one that leads among these; waits for it. */
+  /** Waits for a leader among these members and returns it. */
   async leader(among = this.members.map(({ id }) => id)): Promise<Member> {
     for (let attempt = 0; attempt < 500; attempt += 1) {
       const leading = this.members.find(
-        ({ id, life }) => among.includes(id) && life?.raft.status().role === 'leader',
+        ({ id, incarnation }) => among.includes(id) && incarnation?.raft.status().role === 'leader',
       );
       if (leading !== undefined) return leading;
       await this.pass(20);
@@ -159,16 +159,15 @@ export class ScriptedCluster {
     return this.#operations().filter(({ returned }) => returned !== undefined).length;
   }
 
-  /**
-   * The clients come to an end, all replicas to the same state; what was seen must be what one copy
-   * would show.
-   */
-  async judge(): Promise<void> {
+  /** Stops the clients and waits until all replicas are equal; the history must be linearizable. */
+  async expectSettled(): Promise<void> {
     this.#isOver = true;
     await this.until(Promise.all(this.#loads));
     const contents = (): string[] =>
-      this.members.flatMap(({ life }) =>
-        life === undefined ? [] : `${life.raft.status().appliedIndex} ${life.machine.content()}`,
+      this.members.flatMap(({ incarnation }) =>
+        incarnation === undefined
+          ? []
+          : `${incarnation.raft.status().appliedIndex} ${incarnation.machine.content()}`,
       );
     for (let attempt = 0; attempt < 200 && new Set(contents()).size > 1; attempt += 1) {
       await this.pass(50);

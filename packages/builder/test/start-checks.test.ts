@@ -1,4 +1,4 @@
-/** A start whose parts do not belong together is refused, whatever the transport and the log. */
+/** A start with components that do not fit together is refused, with every transport and log. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,8 +38,8 @@ const optionsOf: Readonly<Record<string, (advertised: string) => object>> = {
 };
 
 /**
- * Starts node 1 of a cluster of its own, whose transport has another address than its
- * configuration, perhaps.
+ * Starts node 1 as a cluster of one; the address of its transport may differ from its
+ * configuration.
  */
 async function start(
   transportType: string,

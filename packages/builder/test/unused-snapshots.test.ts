@@ -1,6 +1,6 @@
 /**
- * Over the memory transport: a member that takes in snapshots and does not use them is not sent one
- * after the other.
+ * A member that receives snapshots over the memory transport but does not install them is not sent
+ * one after the other.
  */
 import {
   bootstrapRaftCluster,
@@ -34,7 +34,7 @@ async function componentOf(id: bigint): Promise<RaftComponent> {
   }).build();
 }
 
-/** What is applied counts, and nothing else. */
+/** A state machine that only counts the applied entries. */
 function countingMachine(): MemoryStateMachine & { count: number } {
   const machine: MemoryStateMachine & { count: number } = {
     kind: 'memory',
@@ -53,10 +53,7 @@ function countingMachine(): MemoryStateMachine & { count: number } {
   return machine;
 }
 
-/**
- * The transport of a member tells the sender that a snapshot was taken, and the node never hears of
- * it.
- */
+/** The transport of the member confirms a snapshot to the sender, but its node never gets it. */
 function ignoreSnapshots({ transport }: RaftComponent): void {
   const start = transport.start.bind(transport);
   transport.start = (handler, group) =>
@@ -107,11 +104,11 @@ it('a member that ignores snapshots gets three within six seconds, and catches u
   expect(count('unused-snapshot')).toBe(2);
   await clock.advance(30_000);
   await until(first.shutdown());
-  // Heartbeats that reach nobody.
+  // Heartbeats that no member receives.
   await clock.advance(500);
   const machine = countingMachine();
   const again = await until(joinRaftCluster(config(2n), machine, await componentOf(2n)));
-  // The leader could not reach it meanwhile, and so does not wait for the end of the long pause.
+  // The leader could not reach the member meanwhile, so the long pause does not apply.
   const caughtUp = await until(
     Promise.race([
       again.waitForApplied(leader.status().lastIndex).then(() => true),

@@ -5,10 +5,26 @@
 import type { ImpossibleClaimKind } from '@babuza/raft-core';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { Member, MembershipOperation } from './membership/membership.ts';
-import type { RefusedMessageKind } from './incoming/refused-messages.ts';
 
 /** Why a leader cannot do its work. */
 export type LeaderTrouble = 'disk-full' | 'disk-slow' | 'stood-still' | 'system-short';
+
+/** Why a message was refused. */
+export type RefusedMessageKind =
+  /** The message has a term that no election of an honest cluster reaches. */
+  | 'term'
+  /** The term rises faster than the elections of an honest cluster can raise it. */
+  | 'term-jump'
+  /** The sender is not a member, and only a member may send this. */
+  | 'not-a-member'
+  /** The message has a proposal that no member forwards. */
+  | 'proposal'
+  /** The message is a read, or the answer to one, that no member sends. */
+  | 'read'
+  /** The message has a commit index that this log does not reach. */
+  | 'commit'
+  /** The message offers a snapshot that this node does not want from this sender. */
+  | 'snapshot';
 
 export type RaftEvent =
   /** Another leader is known, or no leader is known (`0n`). */

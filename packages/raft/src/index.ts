@@ -20,7 +20,7 @@ export {
   type RaftErrorCode,
 } from './errors.ts';
 export type { BootstrapMode } from './start/open-node.ts';
-export type { LeaderTrouble, RaftEvent, RaftEventListener } from './events.ts';
+export type { LeaderTrouble, RaftEvent, RaftEventListener, RefusedMessageKind } from './events.ts';
 export type { ClusterIdentity, FormerIdentity } from './identity/cluster-identity.ts';
 export type { Member, MemberRole, MembershipOperation } from './membership/membership.ts';
 export type * from './ports/index.ts';
@@ -28,7 +28,6 @@ export type { ChangeOptions } from './membership/membership-changes.ts';
 export type { AddVoterOptions, VoterProgress } from './membership/voter-through-learner.ts';
 export type { ProposeResult } from './proposals/propose-result.ts';
 export type { NewMember, ProposeOptions, Raft, ShutdownOptions, WaitOptions } from './raft.ts';
-export type { RefusedMessageKind } from './incoming/refused-messages.ts';
 export type { SnapshotPlace } from './snapshots/recorded-snapshots.ts';
 export type {
   CallCounts,

@@ -2,7 +2,8 @@
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, expect, it } from 'vitest';
 import type { Logger, RaftEvent } from '../src/index.ts';
-import { RefusedMessages, type RefusedMessageKind } from '../src/incoming/refused-messages.ts';
+import type { RefusedMessageKind } from '../src/events.ts';
+import { RefusedMessages } from '../src/incoming/refused-messages.ts';
 
 let clock: SimulatedClock;
 let events: RaftEvent[];

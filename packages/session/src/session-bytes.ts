@@ -19,12 +19,22 @@
  */
 import { SessionError } from './errors.ts';
 import { ByteReader, ByteWriter } from './byte-io.ts';
-import type { SessionLimits } from './session-limits.ts';
 import { Session, type KeptResult, type KeptResults } from './session.ts';
 import { SessionsInOrder } from './sessions-in-order.ts';
 
 /** The kind of manager that the bytes belong to. */
 export type SessionKind = 'lru' | 'expire';
+
+/**
+ * The limits of a manager, which the encoding contains. `expireMs` is 0 if sessions do not expire.
+ */
+export interface SessionLimits {
+  readonly sessionsMax: number;
+  readonly resultsPerSessionMax: number;
+  readonly resultsMax: number;
+  readonly resultBytesMax: number;
+  readonly expireMs: number;
+}
 
 /** The state of the sessions. */
 export interface SessionsState {

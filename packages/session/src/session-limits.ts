@@ -4,7 +4,7 @@
  * size of the state, so that it always fits a snapshot.
  */
 import { SessionError, checkWhole } from './errors.ts';
-import { encodedBytesMax } from './session-bytes.ts';
+import { encodedBytesMax, type SessionLimits } from './session-bytes.ts';
 
 /**
  * Options of all managers that keep sessions. All members of a cluster must have the same values,
@@ -31,15 +31,6 @@ export interface SessionOptions {
    * applied, and a retry gets no result. Default 4,096; at least 0.
    */
   readonly resultBytesMax?: number | undefined;
-}
-
-/** All limits. `expireMs` is 0 if sessions do not expire. */
-export interface SessionLimits {
-  readonly sessionsMax: number;
-  readonly resultsPerSessionMax: number;
-  readonly resultsMax: number;
-  readonly resultBytesMax: number;
-  readonly expireMs: number;
 }
 
 /** The defaults that differ between the kinds. */

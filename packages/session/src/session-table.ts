@@ -7,8 +7,12 @@
 import type { ApplyResult, SessionCall, SessionManager, SessionVerdict } from '@babuza/raft';
 import { SessionError, checkWhole } from './errors.ts';
 import { Session, type KeptResult } from './session.ts';
-import { decodeSessions, encodeSessions, type SessionKind } from './session-bytes.ts';
-import type { SessionLimits } from './session-limits.ts';
+import {
+  decodeSessions,
+  encodeSessions,
+  type SessionKind,
+  type SessionLimits,
+} from './session-bytes.ts';
 import { SessionsInOrder } from './sessions-in-order.ts';
 
 const expiredVerdict: SessionVerdict = Object.freeze({ kind: 'expired' });

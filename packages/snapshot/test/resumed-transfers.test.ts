@@ -1,4 +1,7 @@
-/** Transfers that go on where they ended: the sender's offset, and what an opening keeps of a part. */
+/**
+ * A transfer that was interrupted resumes at the offset that the receiver has. Opening a snapshot
+ * manager keeps the received part of a snapshot, unless another format version wrote it.
+ */
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { seal } from '../src/format/byte-reader.ts';

@@ -1,20 +1,25 @@
-/** Addresses of members: `host:port`, `[v6]:port`, or the same behind `http://` or `https://`. */
+/**
+ * Parses the addresses of members: `host:port` or `[v6]:port`, each with or without `http://` or
+ * `https://` before it.
+ */
 import { isPrintableWord, printable } from './access/printable.ts';
 import { TransportError } from './errors.ts';
 
-export interface Place {
+export interface HostPort {
   readonly host: string;
-  /** From 1 to 65,535; 0 only to listen on: any that is free. */
+  /** 1 to 65,535. 0 is allowed for listening only: the system then chooses a free port. */
   readonly port: number;
 }
 
 const pattern = /^(?:(https?):\/\/)?(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:/@[\]]+)):(\d{1,5})\/?$/;
 
 /**
- * @throws TransportError (`TRANSPORT_INVALID`) for what is no address, and for a scheme that is not
- * the cluster's: one with TLS has it everywhere.
+ * Splits an address into host and port.
+ *
+ * @throws TransportError (`TRANSPORT_INVALID`) if the text is not an address, or if its scheme is
+ * not the one that this cluster uses: `https` with the option `tls`, `http` without it.
  */
-export function placeOf(address: string, usesTls: boolean): Place {
+export function hostPortOf(address: string, usesTls: boolean): HostPort {
   const [, scheme, v6, name, digits] = pattern.exec(address) ?? [];
   const host = v6 ?? name;
   const port = Number(digits);
@@ -32,7 +37,7 @@ export function placeOf(address: string, usesTls: boolean): Place {
   return { host, port };
 }
 
-/** The host in the address, or `undefined` where the text is no address. */
+/** The host in the address, or `undefined` if the text is not an address. */
 export function hostOf(address: string): string | undefined {
   const [, , v6, name] = pattern.exec(address) ?? [];
   return v6 ?? name;

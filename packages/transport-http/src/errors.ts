@@ -1,62 +1,65 @@
-/** The errors of the transport. The codes are API; the messages are for people. */
+/** The errors of the transport. The codes are a stable API; the messages may change. */
 export type TransportErrorCode =
-  /** Options that cannot be. */
+  /** An option has a value that is not allowed, or a call was made in the wrong state. */
   | 'TRANSPORT_INVALID'
   /**
-   * Strangers on the network could speak as a member, or read what members say, and `insecure` does
-   * not allow it.
+   * Without protection, other programs on the network could speak as a member or read the messages
+   * of members, and `insecure` does not allow that.
    */
   | 'TRANSPORT_INSECURE'
-  /** The port to listen on cannot be had; the cause says why. */
+  /** The transport cannot listen on its port; `cause` says why. */
   | 'TRANSPORT_LISTEN'
-  /** Nobody answers at the address of the peer, or it has none. */
+  /** The peer has no address, or its address does not answer. */
   | 'TRANSPORT_UNREACHABLE'
   /**
-   * The connection broke in the middle, or stood still for too long. What has arrived is not lost:
-   * send again.
+   * The connection broke, or nothing moved on it for the stall timeout. A snapshot continues after
+   * the bytes that have arrived when it is sent again.
    */
   | 'TRANSPORT_BROKEN'
-  /** The other side takes nothing from this one; `reason` says why. */
+  /** The other side refuses this member; `reason` says why. */
   | 'TRANSPORT_REFUSED'
-  /** Bytes that are not of this protocol, or damaged. */
+  /** The bytes that arrived are damaged, or do not follow this protocol. */
   | 'TRANSPORT_PROTOCOL'
   | 'TRANSPORT_CLOSED';
 
-/** Why a member takes nothing from another one. Travels in the answer; API. */
+/**
+ * The reason for which a member refuses another one. It travels in the answer and is a stable API.
+ */
 export type RefusalReason =
-  /** The head of the request cannot be read. */
+  /** The handshake in the head of the request cannot be read. */
   | 'bad-handshake'
-  /** The body cannot be read. */
+  /** The body of the request cannot be read. */
   | 'bad-body'
-  /** The versions of the protocol that the two speak have none in common. */
+  /** The two members have no version of the protocol in common. */
   | 'other-protocol'
   | 'other-cluster'
   | 'other-group'
-  /** The certificate does not name the member that its holder claims to be. */
+  /** The certificate does not name the member that the sender claims to be. */
   | 'other-certificate'
-  /** Another member listens at this address than was meant. */
+  /** The member at this address is not the one that the sender wanted to reach. */
   | 'other-node'
   /**
-   * The membership knows the sender at another address: a second process with its id, or an update
-   * that is due.
+   * The membership has another address for the sender: a second process uses its id, or its new
+   * address has not been committed yet.
    */
   | 'other-address'
   /**
-   * The two disagree about the largest entry: one could not save what the other has acknowledged.
+   * The two members have different values of `entryBytesMax`, so one could fail to save an entry
+   * that the other has accepted.
    */
   | 'other-entry-limit'
-  /** The sender was removed from the cluster; ids never return. */
+  /** The sender was removed from the cluster. Ids are never reused. */
   | 'removed'
-  /** Too many connections, or too large a body. */
+  /** The sender has too many requests under way. */
   | 'too-much'
-  /** The receiver could not take the snapshot. */
+  /** The receiver could not store the snapshot, or could not process the request. */
   | 'not-taken'
-  /** Nothing of this protocol lies at this path, or not with this method. */
+  /** The protocol has no such path, or not with this method. */
   | 'not-found'
-  /** The receiver ends. */
+  /** The receiver is shutting down. */
   | 'closed';
 
-/** What HTTP is told of each reason. */
+/** The HTTP status for each reason. */
 export const statusOf: Readonly<Record<RefusalReason, number>> = {
   'bad-handshake': 400,
   'bad-body': 400,
@@ -77,7 +80,7 @@ export const statusOf: Readonly<Record<RefusalReason, number>> = {
 export class TransportError extends Error {
   override readonly name = 'TransportError';
   readonly code: TransportErrorCode;
-  /** With `TRANSPORT_REFUSED`, where the other side gave one that is known. */
+  /** Set with `TRANSPORT_REFUSED` if the reason that the other side gave is a known one. */
   readonly reason: RefusalReason | undefined;
 
   constructor(

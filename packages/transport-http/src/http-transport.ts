@@ -1,6 +1,6 @@
 /**
- * The transport of one member over HTTP. Messages go over one stream to each peer, opened by who
- * sends; snapshots over requests of their own, so that they never stand in the way of a heartbeat.
+ * The transport of one member over HTTP. Each member opens one stream to every peer and sends its
+ * messages over it. Snapshots travel in separate requests, so that they never delay a heartbeat.
  *
  * Decisions: docs/decisions/0008-http-transport.md and docs/decisions/0028-transport-port.md.
  */
@@ -20,7 +20,7 @@ import { checkTlsFiles } from './access/certificate/check-options.ts';
 import type { HttpTransportTlsFiles } from './access/certificate/options.ts';
 import { MemberCertificates } from './access/certificate/member-certificates.ts';
 import { StrangersLog } from './access/strangers-log.ts';
-import { placeOf } from './address.ts';
+import { hostPortOf } from './address.ts';
 import { IncomingBudget } from './budget/incoming-budget.ts';
 import { TransportError } from './errors.ts';
 import { protocolVersions, repliesFeature } from './connections/handshake.ts';
@@ -41,7 +41,7 @@ import {
   type Wire,
 } from './wire.ts';
 
-/** What is open once the transport was started. */
+/** The parts that exist once the transport was started. */
 interface Running {
   readonly wire: Wire;
   readonly server: MessageServer;
@@ -49,7 +49,7 @@ interface Running {
   readonly pacer: Pacer;
 }
 
-/** How often in a stall timeout every connection is looked after. */
+/** How many times per stall timeout every connection is checked. */
 const pulsesPerStall = 10;
 
 export class HttpTransport implements Transport {
@@ -61,10 +61,10 @@ export class HttpTransport implements Transport {
   readonly #counters = new Map<bigint, PeerCounters>();
   readonly #countersOfRemoved = newCounters();
   readonly #ending = new AbortController();
-  /** Fires when the member is removed; kept while a snapshot is sent to it. */
+  /** Aborts the snapshots that are being sent to a member when that member is removed. */
   readonly #removals = new Map<bigint, Set<AbortController>>();
   /**
-   * Nodes that the membership does not have: that they were not reached is about to be reported.
+   * Nodes outside the membership for which a call of `handler.unreachable` is already scheduled.
    */
   readonly #unreached = new Set<bigint>();
   #running: Running | undefined;
@@ -76,10 +76,10 @@ export class HttpTransport implements Transport {
   #closing: Promise<void> | undefined;
 
   /**
-   * `names` resolves the names of hosts; by default as the machine does.
+   * `names` resolves host names; by default with the resolver of the machine.
    *
-   * @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is
-   * allowed.
+   * @throws TransportError (`TRANSPORT_INVALID`) that names the option, the value that was given
+   * and the values that are allowed.
    */
   constructor(
     identity: TransportIdentity,
@@ -92,20 +92,20 @@ export class HttpTransport implements Transport {
     this.#names = new NameBook({ clock, random, names, closing: this.#ending.signal });
   }
 
-  /** Where the other members reach this one, as the options say. */
+  /** The address at which the other members reach this one, from the options. */
   get address(): string {
     return this.#settings.address;
   }
 
   /**
-   * Where it listens; of use where the port was left to the system. `undefined` before `start` has
-   * resolved.
+   * The port that it listens on, which is useful when the system chose it. `undefined` until
+   * `start` has resolved.
    */
   get listeningPort(): number | undefined {
     return this.#listeningPort;
   }
 
-  /** What went to each member and came from it since the start; ascending by id. */
+  /** The counters of each peer since the transport was created, in ascending order of id. */
   stats(): HttpPeerStats[] {
     const ids = [...this.#counters.keys()].sort((one, other) => (one < other ? -1 : 1));
     return ids.map((id) => {
@@ -132,8 +132,10 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Rejects with `TRANSPORT_LISTEN`, or `TRANSPORT_INVALID` for certificates that cannot be used
-   * and for a budget in which the largest frame has no place.
+   * Starts to listen and opens connections to all peers. Rejects with `TRANSPORT_LISTEN` if the
+   * port is not available, with `TRANSPORT_INSECURE` if the options do not allow to listen without
+   * protection, with `TRANSPORT_INVALID` if the certificates cannot be used or `incomingBytesMax`
+   * is smaller than the largest frame, and with `TRANSPORT_CLOSED` after `close`.
    */
   async start(handler: TransportHandler, group: TransportGroup): Promise<void> {
     if (this.#closing !== undefined) throw closed();
@@ -159,15 +161,16 @@ export class HttpTransport implements Transport {
     }
     this.#listeningPort = port;
     tellOfOwnCertificate(wire);
-    // Not before: who is connected to connects back.
+    // Connect only after listening has begun, because each peer connects back at once.
     for (const id of this.#members.ids) this.#peer(wire, id).keep();
     this.#pulsedMs = wire.clock.monotonicMs();
     this.#startPulse();
   }
 
   /**
-   * A member has connected to this one. A joiner knows nobody, so it connects to whoever has found
-   * it: by its own connection it hears whether that member lets it in, and why not.
+   * Opens a connection back to a member that has just connected. A joining node has no membership
+   * yet, so it connects back to every node that reaches it: the handshake on its own connection
+   * tells it whether that node admits it, and why not.
    */
   #connectBack(wire: Wire, id: bigint): void {
     const peer = this.#members.knowsNobody ? this.#peer(wire, id) : this.#peers.get(id);
@@ -175,13 +178,13 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Replaces the certificate, key, authorities and revocation lists that are given, without a
-   * restart. New connections use them. Where an authority is gone, or the revocation lists are
-   * others than before, all connections end and are made again at once; otherwise those that are
-   * open stay.
+   * Replaces the given certificate, key, authorities and revocation lists without a restart. New
+   * connections use them. If an authority was removed or the revocation lists changed, all
+   * connections are closed and opened again at once; otherwise open connections are kept.
    *
-   * @throws TransportError (`TRANSPORT_INVALID`) for what cannot be used, and without the option
-   * `tls`; `TRANSPORT_CLOSED` before the start and after the end. Then nothing has changed.
+   * @throws TransportError (`TRANSPORT_INVALID`) if the files cannot be used or the transport has
+   * no option `tls`; `TRANSPORT_CLOSED` before `start` and after `close`. After an error nothing
+   * has changed.
    */
   reloadTls(files: HttpTransportTlsFiles): void {
     if (this.#running === undefined || this.#closing !== undefined) throw closed();
@@ -191,9 +194,12 @@ export class HttpTransport implements Transport {
     tellOfOwnCertificate(wire);
   }
 
-  /** Throws `TRANSPORT_INVALID`. */
+  /**
+   * @throws TransportError (`TRANSPORT_INVALID`) if this transport could not connect to the
+   * address.
+   */
   checkAddress(address: string): void {
-    placeOf(address, this.#settings.tls !== undefined);
+    hostPortOf(address, this.#settings.tls !== undefined);
   }
 
   setPeer(peer: TransportPeer): void {
@@ -226,7 +232,10 @@ export class HttpTransport implements Transport {
     }
   }
 
-  /** To a node that the membership does not have: back on its own stream, or as a joiner does. */
+  /**
+   * Sends to a node outside the membership: as a reply on the stream that the node has opened or,
+   * at a joining node, to the address that the node has claimed.
+   */
   #sendToUnknown({ wire, server }: Running, message: Message): void {
     if (server.reply(message)) return;
     const { to } = message;
@@ -237,7 +246,7 @@ export class HttpTransport implements Transport {
     this.#countersOf(to).droppedMessages += 1;
     if (this.#unreached.has(to)) return;
     this.#unreached.add(to);
-    // Not within the call of the node.
+    // Report it in a later microtask: the node must not be called back from within its own call.
     queueMicrotask(() => {
       this.#unreached.delete(to);
       if (this.#closing === undefined) wire.handler.unreachable(to);
@@ -245,10 +254,12 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_BROKEN` after several
-   * attempts that got no further, `TRANSPORT_REFUSED` (the receiver's reason in the message),
-   * `TRANSPORT_CLOSED`; with the reason of the signal, or with what went wrong with the stream of
-   * `open`.
+   * Sends a snapshot; resolves when the receiver has made it durable.
+   *
+   * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`; `TRANSPORT_BROKEN` after several
+   * attempts without progress; `TRANSPORT_REFUSED` with the receiver's reason in the message;
+   * `TRANSPORT_INSECURE`; or `TRANSPORT_CLOSED`. Also rejects with the reason of `signal`, or with
+   * the error that the stream of `open` threw.
    */
   async sendSnapshot(
     message: Message,
@@ -285,7 +296,7 @@ export class HttpTransport implements Transport {
     this.#pulse?.cancel();
     this.#ending.abort(closed());
     for (const peer of this.#peers.values()) peer.close();
-    // A server that does not listen yet cannot be closed. What became of it, `start` says.
+    // A server cannot be closed before it listens. `start` itself rejects with the outcome.
     await this.#starting?.catch(() => undefined);
     await this.#running?.server.close();
     await this.#running?.snapshots.close();
@@ -325,7 +336,7 @@ export class HttpTransport implements Transport {
     };
   }
 
-  /** @throws TransportError (`TRANSPORT_INVALID`) where the largest frame does not fit. */
+  /** @throws TransportError (`TRANSPORT_INVALID`) if the largest frame does not fit. */
   #budgetOf(frameBytesMax: number): IncomingBudget {
     const { incomingBytesMax, stallTimeoutMs } = this.#settings;
     if (frameBytesMax > incomingBytesMax) {
@@ -352,8 +363,9 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Whoever makes up ids has the place of the older ones: those count among the removed from then
-   * on.
+   * Limits the counters and peers that are kept for ids outside the membership, because a stranger
+   * can make up any number of ids. The oldest are dropped; their counts are added to those of
+   * removed members.
    */
   #forgetUnknown(): void {
     const unknown = [...this.#counters.keys()].filter((id) => !this.#members.membership.has(id));
@@ -405,7 +417,7 @@ export class HttpTransport implements Transport {
 
 export interface HttpPeerStats extends Readonly<PeerCounters> {
   readonly id: bigint;
-  /** Whether messages have an open way to it. */
+  /** Whether a connection to the peer is open. */
   readonly isConnected: boolean;
   readonly queuedMessages: number;
 }

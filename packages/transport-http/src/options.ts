@@ -1,48 +1,55 @@
-/** What the transport can be told, checked at the door. */
+/** The options of the transport and their checks. */
 import type { HttpTransportTls } from './access/certificate/options.ts';
 import { checkTls } from './access/certificate/check-options.ts';
 import { checkSecrets } from './access/check-secrets.ts';
 import { objectOf, refuse } from './access/option-checks.ts';
 import { isProtected } from './access/protection.ts';
-import { placeOf, type Place } from './address.ts';
+import { hostPortOf, type HostPort } from './address.ts';
 
 export type HttpTransportSecret = string | Uint8Array;
 
 /**
- * What lets a running cluster move from unprotected connections to protected ones, one member after
- * the other: first every member accepts both and connects without (`'accept'`), then every member
- * accepts both and connects with it (`'connect'`), then the option is left out, and both must have
- * it. Until then connections count as unprotected.
+ * Moves a running cluster from unprotected connections to protected ones, one member after the
+ * other. First every member gets `'accept'`: it accepts protected and unprotected connections and
+ * opens unprotected ones. Then every member gets `'connect'`: it still accepts both and opens
+ * protected ones. Finally the option is left out, and all connections must be protected. Until then
+ * connections count as unprotected.
  */
 export type HttpTransportTransition = 'accept' | 'connect';
 
 export interface HttpTransportOptions {
   /**
-   * Where the other members reach this one: `host:port`. What the membership says of it must be the
-   * same.
+   * The address at which the other members reach this one: `host:port`. It must equal the address
+   * that the membership has for this member.
    */
   readonly address: string;
-  /** Where to listen; by default the port of the address, on its host. Port 0: any that is free. */
+  /**
+   * The host and port to listen on; by default those of `address`. With port 0 the system chooses a
+   * free port.
+   */
   readonly listen?: { readonly host?: string | undefined; readonly port?: number | undefined };
-  /** Absent: connections are not encrypted. */
+  /** Encrypts connections. By default they are not encrypted. */
   readonly tls?: HttpTransportTls | undefined;
   /**
-   * What all members know and nobody else does: random bytes or a random text, at least 32 bytes
-   * long. Line breaks at the end of a text do not count; other white space at its ends is refused.
-   * Both sides of a connection prove that they know it before anything else is read. While it is
-   * changed there are two different ones: the first is shown to others, both are accepted. It does
-   * not encrypt: whoever can change what travels between two members can still take over a
-   * connection.
+   * A secret that all members share: random bytes or a random text, at least 32 bytes long. Line
+   * breaks at the end of a text are ignored; other white space at either end is refused. Both sides
+   * of a connection prove that they know the secret before anything else is read. To change it,
+   * give two different secrets: this member uses the first for the connections that it opens and
+   * accepts both. The secret does not encrypt: an attacker who can change the traffic between two
+   * members can still take over a connection.
    */
   readonly secret?: HttpTransportSecret | readonly HttpTransportSecret[] | undefined;
   /**
-   * True: the member starts although others on the network could speak as a member, because there
-   * is neither mutual TLS nor a secret, and connects to others without protection. By default
-   * false: without protection it listens on the loopback and connects to it only. It is refused
-   * (`TRANSPORT_INVALID`) where mutual TLS or a secret protects all connections.
+   * Lets the member start and connect without protection although neither mutual TLS nor a secret
+   * keeps others on the network from speaking as a member. Default false: an unprotected member
+   * listens on the loopback interface only, and connects to it only. `true` is refused
+   * (`TRANSPORT_INVALID`) if mutual TLS or a secret protects all connections.
    */
   readonly insecure?: boolean | undefined;
-  /** How far a running cluster has come on the way to TLS, or to a secret. */
+  /**
+   * The step that this member has reached while a running cluster changes over to TLS or to a
+   * secret.
+   */
   readonly transition?:
     | {
         readonly tls?: HttpTransportTransition | undefined;
@@ -50,30 +57,31 @@ export interface HttpTransportOptions {
       }
     | undefined;
   /**
-   * Messages go over a stream where the way allows it; false: each batch is a request of its own.
+   * Sends messages over one long-lived stream where the network path allows it. With `false` each
+   * batch of messages is a request of its own. Default true.
    */
   readonly streams?: boolean | undefined;
   /**
-   * Snapshots that are sent take so much of the network at most, together, in bytes a second; no
-   * limit by default.
+   * The limit for all snapshots that are sent together, in bytes per second: an integer from 1,024.
+   * Default: no limit.
    */
   readonly snapshotBytesPerSecond?: number | undefined;
   /**
-   * A connection on which nothing moves for so long, in ms, is given up: 100 to 600,000; 5000 by
-   * default.
+   * A connection on which nothing moves for this long is closed, in ms. Default 5,000; 100 to
+   * 600,000.
    */
   readonly stallTimeoutMs?: number | undefined;
   /**
-   * What all frames that arrive may take of the memory together, in bytes: 1 MiB to 1 TiB; 128 MiB
-   * by default. The largest frame must have a place in it: entries of `entryBytesMax`, or messages
-   * of `messageBytesMax`, and 2 MiB; 3 MiB at least.
+   * The memory that all incoming frames may use together, in bytes. Default 128 MiB; 1 MiB to 1
+   * TiB. It must hold the largest frame, which is 2 MiB more than `entryBytesMax` or
+   * `messageBytesMax`, whichever is larger, and at least 3 MiB.
    */
   readonly incomingBytesMax?: number | undefined;
 }
 
 export interface HttpSettings {
   readonly address: string;
-  readonly listen: Place;
+  readonly listen: HostPort;
   readonly tls: HttpTransportTls | undefined;
   readonly secrets: readonly Buffer[];
   readonly insecure: boolean;
@@ -90,7 +98,7 @@ export interface HttpSettings {
 const mebibyte = 1024 * 1024;
 
 const notInsecure =
-  'left out where mutual TLS or a secret protects all connections, which is so without the option transition: a later start that lacks tls or secret by mistake would run without protection';
+  'left out if mutual TLS or a secret protects all connections, as they do without the option transition: a later start that lacks tls or secret by mistake would run without protection';
 
 const known = [
   'address',
@@ -106,8 +114,10 @@ const known = [
 ];
 
 /**
- * @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is
- * allowed.
+ * Checks the options and fills in the defaults.
+ *
+ * @throws TransportError (`TRANSPORT_INVALID`) that names the option, the value that was given and
+ * the values that are allowed.
  */
 export function checkOptions(given: HttpTransportOptions | undefined): HttpSettings {
   const options = objectOf('transportOptions', given, known);
@@ -127,7 +137,7 @@ export function checkOptions(given: HttpTransportOptions | undefined): HttpSetti
   if (insecure && isProtected({ tls, secrets, transition })) refuse('insecure', true, notInsecure);
   return {
     address,
-    listen: checkListen(options['listen'] ?? {}, placeOf(address, tls !== undefined)),
+    listen: checkListen(options['listen'] ?? {}, hostPortOf(address, tls !== undefined)),
     tls,
     secrets,
     insecure,
@@ -139,7 +149,7 @@ export function checkOptions(given: HttpTransportOptions | undefined): HttpSetti
   };
 }
 
-function checkListen(given: unknown, advertised: Place): Place {
+function checkListen(given: unknown, advertised: HostPort): HostPort {
   const { host = advertised.host, port = advertised.port } = objectOf('listen', given, [
     'host',
     'port',
@@ -172,7 +182,7 @@ function checkStep(
   if (given === undefined) return undefined;
   const isStep = given === 'accept' || given === 'connect';
   if (isStep && isThere) return given;
-  return refuse(`transition.${of}`, given, `'accept' or 'connect', beside the option ${of}`);
+  return refuse(`transition.${of}`, given, `'accept' or 'connect', together with the option ${of}`);
 }
 
 function checkRate(value: unknown): number {

@@ -1,4 +1,4 @@
-/** How the builder makes a transport of this package. */
+/** The entry point by which the builder creates an HTTP transport. */
 import type { TransportBackend, TransportIdentity } from '@babuza/raft';
 import { HttpTransport } from './http-transport.ts';
 import type { HttpTransportOptions } from './options.ts';

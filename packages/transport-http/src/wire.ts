@@ -1,4 +1,6 @@
-/** What all connections of one member share: who it is, what it may take, and how it talks. */
+/**
+ * The state that all connections of one member share: its identity, its limits and its settings.
+ */
 import type { Duplex } from 'node:stream';
 import type { Logger, TransportHandler } from '@babuza/raft';
 import type { Clock, Random } from '@babuza/vfs';
@@ -17,51 +19,59 @@ export interface Wire {
   readonly random: Random;
   readonly names: NameBook;
   readonly logger: Logger | undefined;
-  /** For what others cause without being members. */
+  /** Rate-limited logger for events that programs which are not members can cause. */
   readonly strangersLog: StrangersLog;
-  /** Whether the membership has it. */
+  /** Whether the id belongs to a member of the committed membership. */
   readonly isMember: (id: bigint) => boolean;
   readonly memberAddresses: MemberAddresses;
-  /** What this member shows and trusts; absent without TLS. */
+  /** The certificates that this member presents and trusts; absent without TLS. */
   readonly credentials: Credentials | undefined;
-  /** Says whether the other side of a connection is the member that it claims to be. */
+  /**
+   * Checks that the certificate of a connection names the member that the other side claims to be.
+   */
   readonly certificates: MemberCertificates;
   readonly handler: TransportHandler;
-  /** The id that the other side of a connection has proven with the secret to speak for. */
+  /**
+   * For each connection that was opened with the secret: the node id that the other side has
+   * proven.
+   */
   readonly openers: WeakMap<Duplex, bigint>;
   readonly clusterId: bigint;
   readonly groupId: bigint;
   readonly nodeId: bigint;
-  /** What this member says of itself to that one. */
+  /** The handshake that this member sends to the given member. */
   readonly handshakeTo: (id: bigint) => Handshake;
   /** The largest payload of a frame of messages that this member takes, in bytes. */
   readonly framePayloadMax: number;
-  /** The memory of the frames that arrive. */
+  /** Limits the memory that incoming frames may use. */
   readonly budget: IncomingBudget;
   readonly countersOf: (id: bigint) => PeerCounters;
 }
 
-/** A handshake with what the node says of itself, as of now. */
+/** Adds the current introduction of the node to a handshake. */
 export function introduced({ handler }: Wire, handshake: Handshake): Handshake {
   return { ...handshake, introduction: handler.introduction() };
 }
 
-/** Since the start of this member. */
+/** Counts since the transport was created. */
 export interface PeerCounters {
   sentMessages: number;
   sentBytes: number;
-  /** From a full queue, while the peer was away, or too large for it. */
+  /**
+   * Messages that were dropped because the queue was full, the peer was not connected, or the
+   * message was too large.
+   */
   droppedMessages: number;
   receivedMessages: number;
   receivedBytes: number;
-  /** Of snapshots; what is sent again counts again. */
+  /** Bytes of snapshots; bytes that are sent again count again. */
   sentSnapshotBytes: number;
   receivedSnapshotBytes: number;
-  /** Attempts to send a snapshot that went on where an earlier one had ended. */
+  /** Attempts to send a snapshot that resumed where an earlier attempt had ended. */
   continuedSnapshots: number;
-  /** Connections to the peer that were made. */
+  /** Connections that were opened to the peer. */
   connections: number;
-  /** Attempts that failed, and connections that broke. */
+  /** Attempts to connect that failed, and connections that broke. */
   failedConnections: number;
 }
 
@@ -100,39 +110,43 @@ export const paths = {
   snapshot: '/raft/v1/snapshots',
 } as const;
 
-/** The protocol that a connection is upgraded to. */
+/** The name of the protocol in the `Upgrade` header. */
 export const streamProtocol = 'babuza-raft';
-/** Marks the answer of a member that takes nothing, with the reason. */
+/** The header that marks an answer as a refusal; its value is the reason. */
 export const refusalHeader = 'babuza-refusal';
 
 /**
- * What frames add to the messages in them, and what a message of a response may have beside its
- * entries, amply.
+ * A generous bound on the bytes that framing adds, and on the fields of a message apart from its
+ * entries.
  */
 const frameSlackBytes = 1024 * 1024;
 
 /**
- * A frame is closed when it has 1 MiB, and a message has one entry of the largest size, or more up
- * to its own limit.
+ * The largest payload of a frame of messages. A queue closes a frame once it holds 1 MiB, and the
+ * last message in it may have `messageBytesMax` bytes of entries.
  */
 export function framePayloadMaxOf(messageBytesMax: number): number {
   return messageBytesMax + 2 * frameSlackBytes;
 }
 
-/** Of one frame of a snapshot, as the contract allows. */
+/** The largest chunk of a snapshot. The transport port allows chunks of up to 3 MiB. */
 const snapshotChunkBytesMax = 3 * 1024 * 1024;
 
-/** The first frame of a snapshot is a message, those behind it are its chunks. */
+/**
+ * The largest frame of a snapshot request: the first frame is the message, each later frame is one
+ * chunk.
+ */
 export function snapshotFrameMaxOf(framePayloadMax: number): number {
   return Math.max(snapshotChunkBytesMax, framePayloadMax);
 }
 
-/** What another member may ask for. */
+/** The upper bound on the `messageBytesMax` that is honoured from another member. */
 const foreignMessageBytesMax = 32 * 1024 * 1024;
 
 /**
- * From a member with messages of that size. Where it makes larger ones than this member they are
- * taken all the same: it would say them again and again.
+ * The largest frame to accept from a member whose messages have up to `messageBytesMax` bytes. A
+ * member that is configured with larger messages than this one is still accepted: it would send a
+ * refused message again and again.
  */
 export function framePayloadMaxFor(own: number, messageBytesMax: number): number {
   return Math.max(own, framePayloadMaxOf(Math.min(messageBytesMax, foreignMessageBytesMax)));

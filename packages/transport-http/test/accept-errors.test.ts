@@ -1,5 +1,6 @@
 /**
- * A member that cannot accept a connection, because its process has no descriptor left, goes on.
+ * A member that cannot accept a connection, because its process has no file descriptor left, keeps
+ * running.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:http';

@@ -1,4 +1,4 @@
-/** How often a peer is tried that cannot be reached. */
+/** The attempts to reach a peer that cannot be reached. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { HostNames } from '@babuza/vfs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -44,7 +44,7 @@ describe('a member that sends request after request, and lets nobody in', () => 
     const one = await net.add(1n);
     const two = await net.add(2n, { streams: false });
     one.transport.setPeer({ id: 2n, address: two.address });
-    // The same place by another name: who says that it is at the first one is refused.
+    // The same address under another name: a sender that claims the first one is refused.
     const address = one.address.replace('127.0.0.1', 'localhost');
     two.transport.setPeer({ id: 1n, address });
     while (one.received.length < 200) {
@@ -56,7 +56,7 @@ describe('a member that sends request after request, and lets nobody in', () => 
   });
 });
 
-/** Stands before a member, and breaks each connection a moment after its first answer. */
+/** A proxy that breaks each connection to a member right after its first answer. */
 async function breakerOf(port: number): Promise<number> {
   const server = createServer((incoming: Socket) => {
     const outgoing = connect(port, '127.0.0.1');
@@ -88,7 +88,7 @@ describe('connections that break as soon as they are open, both ways', () => {
       await clock.sleep(20);
     }
     expect(one.logged.filter((line) => line.includes('reached again'))).toEqual([]);
-    // As many as there were turns, nearly, if each were made at once.
+    // Almost one attempt for each turn of the loop, if all were made at once.
     expect(failures(one)).toBeLessThan(100);
   });
 });

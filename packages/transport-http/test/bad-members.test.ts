@@ -1,6 +1,5 @@
 /**
- * A member that was let in, and sends what it must not: its connection ends, and the transport goes
- * on.
+ * An admitted member sends invalid data: its connection is closed and the transport keeps running.
  */
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -98,7 +97,7 @@ describe('what is answered with an error', () => {
     request.write(body);
     await until(() => request.text.includes('\r\n\r\n') && request.hasEnded);
     expect(request.text).toMatch(/^HTTP\/1\.1 400/);
-    // The other side hears one word; the log here says what is wrong.
+    // The other side gets the reason only; the log here has the details.
     expect(request.text).toContain('babuza-refusal: bad-body');
     expect(request.text).not.toMatch(why);
     expect(two.logged.join('\n')).toMatch(why);
@@ -195,10 +194,10 @@ describe('a frame that comes byte by byte', () => {
     const payload = Buffer.alloc(400_000, 7);
     const frame = framed(payload);
     for (let at = 0; at < frame.length - 1; at += 1) {
-      // Each on its own, as the parser of HTTP gives them away.
+      // Separate chunks, as the HTTP parser delivers them.
       payloadsAfter(reader, Buffer.from(frame.subarray(at, at + 1)));
     }
-    // Each piece costs more than a hundred bytes beside its own.
+    // Each chunk takes more than a hundred bytes besides its content.
     expect(reader.pieces).toBeLessThan(200);
     expect(payloadsAfter(reader, frame.subarray(-1))[0]?.equals(payload)).toBe(true);
     expect(reader.isWhole).toBe(true);

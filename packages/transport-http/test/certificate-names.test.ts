@@ -1,6 +1,6 @@
 /**
- * A certificate of the right authority speaks for the member that it names, and for nobody else: in
- * both directions, over streams and over requests.
+ * A certificate of a trusted authority speaks only for the member that it names: in both
+ * directions, over streams and over requests.
  */
 import { connect as connectTls } from 'node:tls';
 import { inspect } from 'node:util';
@@ -21,7 +21,7 @@ afterEach(() => net.close());
 
 type More = Omit<HttpTransportTls, 'cert' | 'key' | 'ca'>;
 
-/** Certificates by what was asked for. */
+/** Certificates, cached by their request. */
 const issued = new Map<string, Certificate>();
 
 function tlsOf(request: CertificateRequest, more: More = {}): HttpTransportTls {
@@ -36,9 +36,9 @@ const uriOf = (cluster: bigint | number, node: bigint | number): string =>
   `URI:babuza://cluster/${cluster}/node/${node}`;
 
 interface Case {
-  /** Of the side that claims to be member 2. */
+  /** The certificate of the side that claims to be member 2. */
   readonly request: CertificateRequest;
-  /** Options of the member that is to judge it. */
+  /** Options of the member that verifies it. */
   readonly more?: More;
   /** The host of member 2 in the membership. */
   readonly host?: string;
@@ -48,8 +48,8 @@ interface Case {
 }
 
 const refused: readonly (readonly [string, Case])[] = [
-  ['without a name', { request: byHost(), why: /is not for 127\.0\.0\.1/ }],
-  ['of another member', { request: { member: 3n }, why: /it has babuza:.*node\/3$/ }],
+  ['without a name', { request: byHost(), why: /is not valid for 127\.0\.0\.1/ }],
+  ['of another member', { request: { member: 3n }, why: /found babuza:.*node\/3$/ }],
   [
     'of the same member of another cluster',
     { request: { member: 2n, clusterId: 7n }, why: /cluster\/7/ },
@@ -69,7 +69,7 @@ const refused: readonly (readonly [string, Case])[] = [
   ],
   [
     'with a URI that holds a whole list of names',
-    { request: { uris: [`URI:babuza:x, ${uriOf(1, 2)}`] }, why: /it has babuza:x, URI/ },
+    { request: { uris: [`URI:babuza:x, ${uriOf(1, 2)}`] }, why: /found babuza:x, URI/ },
   ],
   [
     'with the right URI in upper case',
@@ -77,23 +77,23 @@ const refused: readonly (readonly [string, Case])[] = [
   ],
   [
     'with the right text as a name of DNS',
-    { request: byHost('DNS:babuza://cluster/1/node/2'), why: /is not for 127/ },
+    { request: byHost('DNS:babuza://cluster/1/node/2'), why: /is not valid for 127/ },
   ],
   [
     'with the host in its common name only',
-    { request: { ...byHost(), commonName: '127.0.0.1' }, why: /is not for 127/ },
+    { request: { ...byHost(), commonName: '127.0.0.1' }, why: /is not valid for 127/ },
   ],
   [
     'with the name in its common name only',
     {
       request: { uris: [], hosts: ['email:a@two.example'], commonName: 'two.example' },
       host: 'two.example',
-      why: /is not for two/,
+      why: /is not valid for two/,
     },
   ],
   [
     'with the IP address as a name of DNS',
-    { request: byHost('DNS:127.0.0.1'), why: /is not for 127/ },
+    { request: byHost('DNS:127.0.0.1'), why: /is not valid for 127/ },
   ],
   [
     'for a wildcard that is for the host',
@@ -105,18 +105,18 @@ const refused: readonly (readonly [string, Case])[] = [
   ],
   [
     'for the host of two members',
-    { request: byHost('IP:127.0.0.1'), third: '127.0.0.1', why: /where member 3 is, too/ },
+    { request: byHost('IP:127.0.0.1'), third: '127.0.0.1', why: /the host of member 3/ },
   ],
   [
     'for the host of two members, one of which is written in another way',
-    { request: byHost('IP:127.0.0.1'), third: '[::ffff:7f00:1]', why: /where member 3 is, too/ },
+    { request: byHost('IP:127.0.0.1'), third: '[::ffff:7f00:1]', why: /the host of member 3/ },
   ],
   [
     'for its own host and that of the member here',
     {
       request: byHost('DNS:two.example', 'DNS:one.example'),
       host: 'two.example',
-      why: /member 1 is, too/,
+      why: /the host of member 1/,
     },
   ],
   [
@@ -136,7 +136,7 @@ const refused: readonly (readonly [string, Case])[] = [
           throw new Error('no such machine');
         },
       },
-      why: /cannot be judged: Error: no such machine/,
+      why: /cannot be evaluated: Error: no such machine/,
     },
   ],
   [
@@ -145,7 +145,7 @@ const refused: readonly (readonly [string, Case])[] = [
       request: { member: 2n },
       // @ts-expect-error A program without types may return it.
       more: { identify: () => '2' },
-      why: /cannot be judged.*identify has to return/,
+      why: /cannot be evaluated.*identify has to return/,
     },
   ],
 ];
@@ -174,28 +174,28 @@ const taken: readonly (readonly [string, Omit<Case, 'why'>])[] = [
   ],
 ];
 
-/** Every name leads to this machine. */
+/** Every name resolves to this machine. */
 const names = { lookUp: async () => [{ address: '127.0.0.1', family: 4 as const }] };
 
-/** Member 1, which judges, and whoever claims to be member 2. Only one of them connects. */
+/** Member 1, which verifies, and a node that claims to be member 2. Only one of them connects. */
 async function meeting(
   { request, more, host = '127.0.0.1', third }: Omit<Case, 'why'>,
-  connects: 'claimant' | 'judge',
+  connects: 'claimant' | 'verifier',
   streams: boolean,
-): Promise<{ judge: Member; claimant: Member }> {
+): Promise<{ verifier: Member; claimant: Member }> {
   const own = tlsOf({ member: 1n }, more);
-  const judge = await net.add(1n, { tls: own, host: 'one.example', names, streams });
-  // It takes everybody.
+  const verifier = await net.add(1n, { tls: own, host: 'one.example', names, streams });
+  // It admits everyone.
   const loose = tlsOf(request, { identify: () => 1n });
   const claimant = await net.add(2n, { tls: loose, host, names, streams });
-  if (third !== undefined) judge.transport.setPeer({ id: 3n, address: `${third}:1` });
-  if (connects === 'judge')
-    judge.transport.setPeer({ id: 2n, address: claimant.address.replace('127.0.0.1', host) });
+  if (third !== undefined) verifier.transport.setPeer({ id: 3n, address: `${third}:1` });
+  if (connects === 'verifier')
+    verifier.transport.setPeer({ id: 2n, address: claimant.address.replace('127.0.0.1', host) });
   else {
-    judge.transport.setPeer({ id: 2n, address: claimant.address.replace('127.0.0.1', host) });
-    claimant.transport.setPeer({ id: 1n, address: judge.addressBy('one.example') });
+    verifier.transport.setPeer({ id: 2n, address: claimant.address.replace('127.0.0.1', host) });
+    claimant.transport.setPeer({ id: 1n, address: verifier.addressBy('one.example') });
   }
-  return { judge, claimant };
+  return { verifier, claimant };
 }
 
 async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promise<void> {
@@ -205,36 +205,36 @@ async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promis
   }
 }
 
-/** The other way takes the same steps: a few of them are enough for it. */
+/** Requests take the same steps as streams, so a few cases are enough. */
 const few = <Row>(rows: readonly Row[], streams: boolean): readonly Row[] =>
   streams ? rows : rows.slice(0, 2);
 
 describe.each([true, false])('with streams: %s, a certificate', (streams) => {
   it.each(few(refused, streams))('%s does not let its holder in', async (_, given) => {
-    const { judge, claimant } = await meeting(given, 'claimant', streams);
+    const { verifier, claimant } = await meeting(given, 'claimant', streams);
     const isToldSo = () => claimant.logged.join('\n').includes('(other-certificate)');
-    await sendUntil(claimant, 1n, () => judge.received.length > 0 || isToldSo());
-    expect(judge.received).toEqual([]);
-    await until(() => judge.logged.some((line) => line.startsWith('a member was refused 2')));
-    const told = judge.logged.filter((line) => line.startsWith('a member was refused'));
+    await sendUntil(claimant, 1n, () => verifier.received.length > 0 || isToldSo());
+    expect(verifier.received).toEqual([]);
+    await until(() => verifier.logged.some((line) => line.startsWith('a member was refused 2')));
+    const told = verifier.logged.filter((line) => line.startsWith('a member was refused'));
     expect(told).toEqual([expect.stringMatching(given.why)]);
-    expect(judge.transport.counts().refusedConnections).toBeGreaterThan(0);
-    expect(judge.received).toEqual([]);
+    expect(verifier.transport.counts().refusedConnections).toBeGreaterThan(0);
+    expect(verifier.received).toEqual([]);
   });
 
   it.each(few(refused, streams))('%s gets nothing that is for a member', async (_, given) => {
-    const { judge, claimant } = await meeting(given, 'judge', streams);
-    const isKnown = () => judge.logged.join('\n').includes('is somebody else');
-    await sendUntil(judge, 2n, () => claimant.received.length > 0 || isKnown());
+    const { verifier, claimant } = await meeting(given, 'verifier', streams);
+    const isKnown = () => verifier.logged.join('\n').includes('is not proven to be this member');
+    await sendUntil(verifier, 2n, () => claimant.received.length > 0 || isKnown());
     expect(claimant.received).toEqual([]);
-    expect(judge.logged.join('\n')).toMatch(new RegExp(given.why.source, 'm'));
+    expect(verifier.logged.join('\n')).toMatch(new RegExp(given.why.source, 'm'));
     expect(claimant.transport.counts().refusedConnections).toBe(0);
   });
 
   it.each(few(taken, streams))('is good because %s', async (_, given) => {
-    const { judge, claimant } = await meeting(given, 'claimant', streams);
-    await sendUntil(claimant, 1n, () => judge.received.length > 0);
-    await sendUntil(judge, 2n, () => claimant.received.length > 0);
+    const { verifier, claimant } = await meeting(given, 'claimant', streams);
+    await sendUntil(claimant, 1n, () => verifier.received.length > 0);
+    await sendUntil(verifier, 2n, () => claimant.received.length > 0);
   });
 });
 
@@ -244,14 +244,18 @@ describe('the key usage of a certificate', () => {
     ['a strange one', 'codeSigning'],
     ['no usage', ''],
   ])('is not good for who connects with: %s', async (_, usage) => {
-    const { judge, claimant } = await meeting({ request: { member: 2n, usage } }, 'claimant', true);
+    const { verifier, claimant } = await meeting(
+      { request: { member: 2n, usage } },
+      'claimant',
+      true,
+    );
     await sendUntil(
       claimant,
       1n,
-      () => judge.received.length > 0 || judge.transport.counts().refusedConnections > 1,
+      () => verifier.received.length > 0 || verifier.transport.counts().refusedConnections > 1,
     );
-    expect(judge.received).toEqual([]);
-    expect(judge.logged.join('\n')).toMatch(/INVALID_PURPOSE|clientAuth is missing/);
+    expect(verifier.received).toEqual([]);
+    expect(verifier.logged.join('\n')).toMatch(/INVALID_PURPOSE|clientAuth is missing/);
   });
 
   it.each([
@@ -259,9 +263,13 @@ describe('the key usage of a certificate', () => {
     ['a strange one', 'codeSigning'],
     ['no usage', ''],
   ])('is not good for who is connected to with: %s', async (_, usage) => {
-    const { judge, claimant } = await meeting({ request: { member: 2n, usage } }, 'judge', true);
-    await sendUntil(judge, 2n, () =>
-      /unsuitable|purpose|serverAuth is missing/.test(judge.logged.join('\n')),
+    const { verifier, claimant } = await meeting(
+      { request: { member: 2n, usage } },
+      'verifier',
+      true,
+    );
+    await sendUntil(verifier, 2n, () =>
+      /unsuitable|purpose|serverAuth is missing/.test(verifier.logged.join('\n')),
     );
     expect(claimant.received).toEqual([]);
   });
@@ -292,7 +300,7 @@ describe('a member that the membership does not have', () => {
     ],
   ];
   it.each(cases)('%s', async (_, request, more, knowsThree, isTaken) => {
-    const judge = await net.add(1n, {
+    const verifier = await net.add(1n, {
       tls: tlsOf({ member: 1n }, more),
       host: 'one.example',
       names,
@@ -302,47 +310,47 @@ describe('a member that the membership does not have', () => {
       tls: tlsOf(request, { identify: () => 1n }),
       host: 'two.example',
       names,
-      peers: [{ id: 1n, address: judge.addressBy('one.example') }],
+      peers: [{ id: 1n, address: verifier.addressBy('one.example') }],
     });
     if (!isTaken) {
       await sendUntil(claimant, 1n, () => claimant.logged.join().includes('(other-certificate)'));
-      await until(() => judge.logged.join().includes('a member was refused 2'));
-      expect(judge.received).toEqual([]);
-      // What it has told itself is of no use either.
-      await sendUntil(judge, 2n, () => judge.unreachable.includes(2n));
+      await until(() => verifier.logged.join().includes('a member was refused 2'));
+      expect(verifier.received).toEqual([]);
+      // The address that it has claimed itself does not help either.
+      await sendUntil(verifier, 2n, () => verifier.unreachable.includes(2n));
       expect(claimant.received).toEqual([]);
       return;
     }
-    await sendUntil(claimant, 1n, () => judge.received.length > 0);
-    await sendUntil(judge, 2n, () => claimant.received.length > 0);
+    await sendUntil(claimant, 1n, () => verifier.received.length > 0);
+    await sendUntil(verifier, 2n, () => claimant.received.length > 0);
   });
 
   it('does not become known by its host by the address that it told before', async () => {
-    const judge = await net.add(1n, { tls: tlsOf({ member: 1n }), host: 'one.example', names });
+    const verifier = await net.add(1n, { tls: tlsOf({ member: 1n }), host: 'one.example', names });
     const options = {
       host: 'two.example',
       names,
-      peers: [{ id: 1n, address: judge.addressBy('one.example') }],
+      peers: [{ id: 1n, address: verifier.addressBy('one.example') }],
     };
     const known = await net.add(2n, {
       tls: tlsOf({ member: 2n }, { identify: () => 1n }),
       ...options,
     });
-    await sendUntil(known, 1n, () => judge.received.length > 0);
+    await sendUntil(known, 1n, () => verifier.received.length > 0);
     await known.transport.close();
     const other = await net.add(2n, { tls: tlsOf(host, { identify: () => 1n }), ...options });
     while (!other.logged.join().includes('(other-certificate)')) {
       other.transport.send([messageOf(2n, 1n, 'from the other')]);
       await clock.sleep(10);
     }
-    expect(judge.texts).not.toContain('from the other');
+    expect(verifier.texts).not.toContain('from the other');
   });
 });
 
 describe('a session of TLS', () => {
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('of %s cannot be gone on with', async (version) => {
-    const judge = await net.add(1n, { tls: tlsOf({ member: 1n }) });
-    const port = judge.transport.listeningPort ?? 0;
+    const verifier = await net.add(1n, { tls: tlsOf({ member: 1n }) });
+    const port = verifier.transport.listeningPort ?? 0;
     const certificate = authority.issue({ member: 2n });
     const options = {
       ...certificate,
@@ -353,7 +361,7 @@ describe('a session of TLS', () => {
     };
     const versions = { minVersion: version, maxVersion: version };
     const sessions: Buffer[] = [];
-    const question = headOf('POST /raft/v1/nothing', handshakeOf(judge, { from: 2n }));
+    const question = headOf('POST /raft/v1/nothing', handshakeOf(verifier, { from: 2n }));
     for (let attempt = 1; attempt <= 3; attempt += 1) {
       const [session] = sessions;
       const socket = connectTls({

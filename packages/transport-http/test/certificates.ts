@@ -12,16 +12,16 @@ export interface Certificate {
 export interface CertificateRequest {
   readonly member?: bigint;
   readonly clusterId?: bigint;
-  /** In place of the URI of this member. */
+  /** Replaces the URI of this member. */
   readonly uris?: readonly string[];
   readonly hosts?: readonly string[];
-  /** The extended key usages; empty: none. */
+  /** The extended key usages; an empty list leaves the extension out. */
   readonly usage?: string;
   readonly commonName?: string;
   readonly isExpired?: boolean;
 }
 
-/** An authority, and what it signs. */
+/** An authority and the certificates that it signs. */
 export class Authority {
   readonly #directory: string;
   readonly cert: string;
@@ -47,7 +47,7 @@ export class Authority {
     writeFileSync(this.#path('ca.conf'), configuration);
   }
 
-  /** By default for member 1 of cluster 1 on this machine. */
+  /** Creates a certificate, by default for member 1 of cluster 1 on this machine. */
   issue({
     member = 1n,
     clusterId = 1n,

@@ -8,9 +8,9 @@ import { answerBytes, openingBytes, proofBytes } from '../src/access/secret.ts';
 import type { Certificate } from './certificates.ts';
 
 export class ChallengeRelay {
-  /** The bytes of the member that has connected, as far as they belong to the challenge. */
+  /** The bytes of the connecting member that belong to the challenge. */
   passedBytes = 0;
-  /** The bytes that the other member answered the challenge with. */
+  /** The bytes of the other member's answer to the challenge. */
   answeredBytes = 0;
   readonly #server: Server;
   readonly #sockets: Socket[] = [];
@@ -28,8 +28,8 @@ export class ChallengeRelay {
   }
 
   /**
-   * `forged` is what it says to the member at that port once the challenge has been passed. With a
-   * certificate it speaks TLS with both sides.
+   * `forged` is sent to the member at `port` after the challenge was relayed. With a certificate it
+   * speaks TLS with both sides.
    */
   static async open(
     targetPort: number,
@@ -52,11 +52,11 @@ export class ChallengeRelay {
   }
 
   #pass(client: Socket): void {
-    const place = { port: this.#targetPort, host: '127.0.0.1' };
+    const endpoint = { port: this.#targetPort, host: '127.0.0.1' };
     const target =
       this.#certificate === undefined
-        ? connect(place)
-        : connectTls({ ...place, ...this.#certificate, rejectUnauthorized: false });
+        ? connect(endpoint)
+        : connectTls({ ...endpoint, ...this.#certificate, rejectUnauthorized: false });
     this.#sockets.push(client, target);
     const whole = openingBytes + proofBytes;
     let passed = 0;

@@ -1,7 +1,6 @@
 /**
- * Two members while an operator protects a running cluster: those of rounds that meet reach each
- * other, and mistakes are refused at the start, or the member that cannot connect says what to
- * compare.
+ * Two members during a change-over of a running cluster. Members in adjacent rounds can connect.
+ * Mistakes are refused at the start, or the member that cannot connect logs what to compare.
  */
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { checkOptions } from '../src/options.ts';
@@ -117,7 +116,10 @@ const ways = {
   'a secret that it connects with': { secret, transition: { secret: 'connect' } },
 } satisfies Record<string, Partial<HttpTransportOptions>>;
 
-/** The one that connects, the one that it connects to, and how the first says that it connects. */
+/**
+ * The options of the member that connects and of the other one, and the protection that the first
+ * one reports.
+ */
 const mismatches: readonly (readonly [keyof typeof ways, keyof typeof ways, string])[] = [
   ['plain', 'secret', 'without TLS and without a secret'],
   ['plain', 'TLS', 'without TLS and without a secret'],
@@ -142,7 +144,7 @@ const mismatches: readonly (readonly [keyof typeof ways, keyof typeof ways, stri
   ['TLS and a secret', 'TLS and another secret', 'with TLS and with a secret'],
 ];
 
-/** Two rounds that meet in a change-over: the member that connects, and the one that it reaches. */
+/** Two adjacent rounds of a change-over: the member that connects, and the one that it reaches. */
 const neighbours: readonly (readonly [
   string,
   Partial<HttpTransportOptions>,

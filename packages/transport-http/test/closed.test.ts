@@ -1,4 +1,4 @@
-/** A member that is not protected speaks with this machine only, unless it is told otherwise. */
+/** An unprotected member talks to this machine only, unless the options allow more. */
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { openingBytes, openingMagic } from '../src/access/secret.ts';
 import { HttpTransport, TransportError, type HttpTransportOptions } from '../src/index.ts';
@@ -29,7 +29,7 @@ interface Start {
   readonly logged: readonly string[];
 }
 
-/** Starts a member, and what came of it. */
+/** Starts a member and returns the result. */
 async function startOf(options: Partial<HttpTransportOptions>): Promise<Start> {
   const logged: string[] = [];
   const log = (level: string) => (message: string) => void logged.push(`${level}: ${message}`);
@@ -68,7 +68,7 @@ describe('the start of a member', () => {
     const { error, logged } = await startOf({ ...options, ...everywhere, insecure: true });
     expect(error).toBeUndefined();
     expect(logged).toEqual([
-      'warn: whoever reaches this member can speak as a member: insecure is true',
+      'warn: insecure is true: every program that reaches this member can speak as a member',
     ]);
   });
 
@@ -174,7 +174,7 @@ describe.each([true, false])('members with a secret (streams: %s)', (streams) =>
       expect(three.texts).toEqual([]);
       expect(relay.answeredBytes).toBeGreaterThan(0);
       expect(relay.passedBytes).toBe(openingBytes);
-      expect(one.logged[0]).toContain('is member 3, and member 2 was meant');
+      expect(one.logged[0]).toContain('is member 3; expected member 2');
     } finally {
       await relay.close();
     }

@@ -1,4 +1,4 @@
-/** Something else than a member at the address of one, or between two of them. */
+/** Other servers at the address of a member, and proxies between two members. */
 import { createServer, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -36,7 +36,7 @@ async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promis
 }
 
 describe('a proxy that lets no stream through', () => {
-  /** As most do where nobody has told them otherwise: the wish to upgrade goes no further. */
+  /** Most proxies behave like this by default: they do not forward the upgrade. */
   const withoutUpgrades = (port: number | undefined): Server =>
     createServer((incoming, outgoing) => {
       const { connection: _, upgrade: __, ...headers } = incoming.headers;
@@ -49,7 +49,7 @@ describe('a proxy that lets no stream through', () => {
       incoming.pipe(forwarded);
     });
 
-  /** A pair of which the second is behind such a proxy from the start. */
+  /** Two members of which the second is behind such a proxy from the start. */
   const pairBehindProxy = async (): Promise<[Member, Member]> => {
     const one = await net.add(1n);
     const two = await net.add(2n);
@@ -61,7 +61,7 @@ describe('a proxy that lets no stream through', () => {
   it('is met with requests', async () => {
     const [one, two] = await pairBehindProxy();
     await sendUntil(one, 2n, () => two.received.length > 0);
-    expect(one.logged.join('\n')).toContain('requests instead');
+    expect(one.logged.join('\n')).toContain('requests are used instead');
     expect(one.transport.stats()[0]?.isConnected).toBe(true);
   });
 
@@ -90,7 +90,9 @@ describe('a plain HTTP server at the address of a member', () => {
       await listen(createServer((_, response) => response.writeHead(status).end('hello'))),
     );
     await sendUntil(one, 2n, () => one.unreachable.length > 2);
-    expect(one.logged.join('\n')).toContain(`no member answers at ${two.address}`);
+    expect(one.logged.join('\n')).toContain(
+      `a server that is not a member answers at ${two.address}`,
+    );
     const sending = one.transport.sendSnapshot(snapshotMessage(1n, 2n), new Source(10).open, never);
     await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_PROTOCOL' });
   });
@@ -160,9 +162,9 @@ describe('members that differ', () => {
       from: 1n,
       to: 2n,
       term: 1,
-      entries: Array.from({ length: 8 }, (_, place) => ({
+      entries: Array.from({ length: 8 }, (_, at) => ({
         term: 1,
-        index: place + 1,
+        index: at + 1,
         type: EntryType.Normal,
         data: Buffer.alloc(bytes / 8),
       })),

@@ -1,6 +1,5 @@
 /**
- * The bad network itself: bytes keep their order, a cut holds them back, a break ends the
- * connection.
+ * The fault proxy: bytes keep their order, a cut holds them back, a break closes the connection.
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -70,7 +69,7 @@ describe('a fault proxy', () => {
     client.write('y'.repeat(200_000));
     await until(() => received.length === 200_000);
     clearInterval(telling);
-    // The last piece passes when its time has come: not before half of a second.
+    // The last chunk is forwarded when its delay is over: not within half a second.
     expect(clock.monotonicMs() - beganMs).toBeGreaterThan(450);
   });
 

@@ -1,4 +1,4 @@
-/** Who talks to whom is checked by both sides, before anything else. */
+/** Both sides check the handshake before anything else. */
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeHandshake, encodeHandshake, type Handshake } from '../src/connections/handshake.ts';
@@ -52,7 +52,7 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
     await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_REFUSED', reason });
   });
 
-  it('hear one word where the cluster is another one, and each side tells its own node', async () => {
+  it('get only the reason if the cluster is another one, and each side tells its own node', async () => {
     const [one, two] = await net.pair({ streams }, { streams, clusterId: 2n });
     await sendUntil(one, 2n, () => one.unreachable.length > 2);
     const told = one.logged.filter((line) => line.includes('cannot be reached'));
@@ -68,7 +68,7 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
   });
 
   it.each(['asks', 'answers'])(
-    'are refused by the node of the one that %s, with one word on the wire',
+    'are refused by the node of the one that %s, with only the reason on the wire',
     async (who) => {
       const strict = {
         admit: (id: bigint) => (id === 1n ? ('other-cluster' as const) : undefined),
@@ -78,7 +78,7 @@ describe.each([true, false])('members that do not fit (streams: %s)', (streams) 
       const answers = who === 'answers' ? { handler: strict } : {};
       const [one, two] = await net.pair({ streams, ...asks }, { streams, ...answers });
       await sendUntil(one, 2n, () => one.unreachable.length > 2);
-      // A request carries its messages before the other side has introduced itself.
+      // A request carries its messages before the other side has sent its handshake.
       if (streams || who === 'answers') expect(two.received).toEqual([]);
       expect(one.refusedBy.length > 0).toBe(who === 'answers');
       const sending = one.transport.sendSnapshot(
@@ -190,7 +190,7 @@ describe('a handshake', () => {
 });
 
 describe('addresses', () => {
-  it('of who connects are learned', async () => {
+  it('of members that connect are learned', async () => {
     const one = await net.add(1n);
     const two = await net.add(2n);
     one.transport.setPeer({ id: 2n, address: two.address });
@@ -210,12 +210,12 @@ describe('addresses', () => {
     two.proxy.setTarget(undefined);
     two.proxy.breakAll();
     await sendUntil(one, 2n, () => two.received.length > before + 1);
-    // Whoever listens there knows itself at the old address: that is its own business.
+    // The member there still uses the old address as its own, which does not matter here.
     expect(one.unreachable).toEqual([2n]);
   });
 
   it('of a member that comes back are tried at once', async () => {
-    // So patient that it does nothing of its own accord for a minute.
+    // With this timeout it does nothing by itself for a minute.
     const [one, two] = await net.pair({ stallTimeoutMs: 600_000 }, {});
     await until(() => one.transport.counts().connectedPeers === 1);
     const port = two.transport.listeningPort;
@@ -225,7 +225,7 @@ describe('addresses', () => {
     await sendUntil(one, 2n, () => (one.transport.stats()[0]?.failedConnections ?? 0) >= 7);
     const failed = one.transport.stats()[0]?.failedConnections;
     two.proxy.setTarget(port);
-    // It connects anew, and so does whoever hears of it.
+    // It opens a new connection, and the member that it reaches connects back.
     one.proxy.breakAll();
     await until(() => one.transport.stats()[0]?.isConnected ?? false);
     one.transport.send([messageOf(1n, 2n, 'at once')]);

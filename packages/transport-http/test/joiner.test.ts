@@ -1,4 +1,4 @@
-/** A member that joins knows nobody, so it connects back to whoever finds it. */
+/** A joining member has no membership, so it connects back to every node that reaches it. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { messageOf, Net, until } from './support.ts';
 

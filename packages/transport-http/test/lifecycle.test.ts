@@ -1,4 +1,4 @@
-/** From start to close, in every order. */
+/** Start and close in every order. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpTransport } from '../src/index.ts';
@@ -23,7 +23,7 @@ function transportAt(port: number, host = '127.0.0.1'): HttpTransport {
   return transport;
 }
 
-/** Whether anybody listens there. */
+/** Whether the port accepts connections. */
 const isOpen = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket: Socket = connect({ port, host: '127.0.0.1' });

@@ -1,6 +1,5 @@
 /**
- * What a handshake claims of its address is connected to by nobody but a joiner, and then with
- * care.
+ * Only a joining member connects to the address that a handshake claims, and only under conditions.
  */
 import { createServer, type Server } from 'node:net';
 import { MessageType, newMessage } from '@babuza/raftpb';
@@ -30,8 +29,8 @@ afterEach(async () => {
 });
 
 function addressOfVictim(): string {
-  const place = victim.address();
-  return typeof place === 'object' ? `127.0.0.1:${place?.port}` : '';
+  const bound = victim.address();
+  return typeof bound === 'object' ? `127.0.0.1:${bound?.port}` : '';
 }
 
 describe('a made-up address', () => {
@@ -48,7 +47,7 @@ describe('a made-up address', () => {
       await clock.sleep(5);
     }
     expect([connections, two.transport.counts().droppedMessages - before]).toEqual([0, 20]);
-    // The membership says so: now it is.
+    // The address is now in the membership, so it is connected to.
     two.transport.setPeer({ id: 70n, address: addressOfVictim() });
     await until(() => connections > 0);
   });
@@ -97,7 +96,9 @@ describe('a joiner', () => {
     clients.push(client);
     client.write(raw.streamHeadOf(raw.handshakeOf(joiner, { from: 70n, address: '127.0.0.2:9' })));
     await until(() => joiner.transport.counts().failedConnections > 0);
-    expect(joiner.logged.join('\n')).toContain('the membership does not have the address');
+    expect(joiner.logged.join('\n')).toContain(
+      'the address that it claims is not in the membership',
+    );
     expect(joiner.transport.counts().connectedPeers).toBe(0);
   });
 });

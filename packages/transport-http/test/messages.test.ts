@@ -28,11 +28,11 @@ describe.each([
   it('carry entries of any size up to the largest', async () => {
     const [one, two] = await net.pair({ streams });
     const sizes = [0, 1, 100, 65_536, 1_000_000];
-    const entries = sizes.map((size, place) => ({
+    const entries = sizes.map((size, at) => ({
       term: 3,
-      index: place + 1,
+      index: at + 1,
       type: EntryType.Normal,
-      data: Buffer.alloc(size, place + 1),
+      data: Buffer.alloc(size, at + 1),
     }));
     const append = newMessage({ type: MessageType.App, from: 1n, to: 2n, term: 3, entries });
     one.transport.send([append, append]);
@@ -80,7 +80,7 @@ describe.each([
       await until(() => two.received.length === 2);
       await until(() => two.transport.counts().connectedPeers === 2);
       two.proxy.strand();
-      // Only the first hears of the return.
+      // Only the first member is told of the return.
       one.proxy.breakAll();
       while (!two.texts.includes('after')) {
         for (const from of [one, three]) from.transport.send([messageOf(from.id, 2n, 'after')]);
@@ -97,7 +97,7 @@ describe.each([
     await until(() => two.received.length === 1);
     two.proxy.cut();
     one.transport.send([messageOf(1n, 2n, 'during')]);
-    // The connection stands still: it is given up.
+    // Nothing moves on the connection, so it is closed.
     await until(() => one.unreachable.includes(2n));
     two.proxy.breakAll();
     two.proxy.heal();

@@ -1,4 +1,4 @@
-/** What a member knows of the names of the others' hosts, by a clock that the test moves. */
+/** The cache of the names of other members' hosts, with a clock that the test controls. */
 import { SeededRandom, SimulatedClock, turnOfEventLoop } from '@babuza/testkit';
 import type { HostAddress, HostNames } from '@babuza/vfs';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { NameBook } from '../src/connections/name-book.ts';
 
 type Answer = readonly HostAddress[] | Error;
 
-/** Look-ups that the test answers. */
+/** Lookups that the test answers. */
 class Lookups implements HostNames {
   readonly asked: string[] = [];
   readonly ended: string[] = [];
@@ -45,7 +45,7 @@ const { signal } = new AbortController();
 const at = (address: string): HostAddress[] => [{ address, family: 4 }];
 const refused = new Error('no such name');
 
-/** What becomes of a promise, without waiting for it. */
+/** The state of a promise, without waiting for it. */
 function outcomeOf(promise: Promise<readonly HostAddress[]>): { text: string } {
   const outcome = { text: 'waits' };
   promise.then(
@@ -110,7 +110,7 @@ describe('a name', () => {
     expect(await book.addressesOf('a', signal)).toEqual(at('10.0.0.1'));
   });
 
-  it('tells who tries its old addresses when it has none of them any more', async () => {
+  it('notifies attempts to its old addresses when it has none of them any more', async () => {
     let moves = 0;
     await known('a', '10.0.0.1');
     const stop = book.onMoved('a', () => (moves += 1));

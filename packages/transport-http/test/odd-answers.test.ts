@@ -1,4 +1,4 @@
-/** Answers as HTTP allows them and no member gives them. */
+/** Answers that HTTP allows but no member sends. */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

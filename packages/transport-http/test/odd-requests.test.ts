@@ -1,6 +1,6 @@
 /**
- * Requests as HTTP allows them and no member sends them: they cost no more than others, and confuse
- * nobody.
+ * Requests that HTTP allows but no member sends: they cost no more than others and do not disturb
+ * other requests.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { handshakeOf, headOf, RawClient, streamHeadOf } from './raw-client.ts';

@@ -1,4 +1,6 @@
-/** Each wrong option names itself, what was given and what is allowed. */
+/**
+ * The error for each invalid option names it, the value that was given and those that are allowed.
+ */
 import { describe, expect, it } from 'vitest';
 import { printable } from '../src/access/printable.ts';
 import { HttpTransport, transportBackend } from '../src/index.ts';
@@ -7,7 +9,7 @@ import { clock, random } from './support.ts';
 
 const address = '127.0.0.1:7000';
 
-/** What JavaScript lets through. */
+/** Values that TypeScript would reject. */
 function problemOf(given: unknown): string {
   try {
     Reflect.apply(checkOptions, undefined, [given]);

@@ -1,4 +1,4 @@
-/** Members in processes of their own: stopped, paused, and ending by themselves. */
+/** Members in separate processes: stopped, paused, and ending by themselves. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ afterEach(async () => {
 const built = new URL('../dist/index.js', import.meta.url).href;
 const environment = fileURLToPath(new URL('../../vfs/dist/index.js', import.meta.url));
 
-/** Member 2, which says on which port it listens, and `closed` at the end. */
+/** Member 2, which prints its port, and `closed` at the end. */
 function spawnMember(peer: string, address: string): ChildProcess {
   const script = `
     const { HttpTransport } = await import(${JSON.stringify(built)});
@@ -53,7 +53,7 @@ function spawnMember(peer: string, address: string): ChildProcess {
 
 async function start() {
   const one = await net.add(1n);
-  // Only for the proxy before it, where the process is reached.
+  // Only the proxy of this member is used, in front of the process.
   const { proxy } = await net.add(3n);
   const child = spawnMember(one.address, proxy.address);
   let text = '';

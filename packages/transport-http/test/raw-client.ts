@@ -1,4 +1,4 @@
-/** Who talks to a member byte by byte, politely or not. */
+/** A client that talks to a member byte by byte. */
 import { connect, type Socket } from 'node:net';
 import { encodeHandshake, handshakeHeader, type Handshake } from '../src/connections/handshake.ts';
 import { until, type Member } from './support.ts';
@@ -6,7 +6,7 @@ import { until, type Member } from './support.ts';
 /** A connection that keeps its own half open until it is told otherwise. */
 export class RawClient {
   readonly socket: Socket;
-  /** What was received, as text. */
+  /** The received bytes as text. */
   text = '';
   hasEnded = false;
   isClosed = false;
@@ -23,7 +23,7 @@ export class RawClient {
     if (!this.socket.destroyed) this.socket.write(bytes);
   }
 
-  /** Until the other side has given the connection up altogether: what is written meets nobody. */
+  /** Resolves when the other side has closed the connection completely, so that writes fail. */
   async untilGone(): Promise<void> {
     await until(() => {
       this.write('x');
@@ -32,7 +32,7 @@ export class RawClient {
   }
 }
 
-/** What a member `from` says to `to`, correct unless something else is given. */
+/** The handshake of a member `from` to `to`, correct except for the given changes. */
 export function handshakeOf(to: Member, given: Partial<Handshake> = {}): Handshake {
   return {
     protocol: { min: 1, max: 1 },

@@ -33,7 +33,7 @@ async function cluster(ids: readonly bigint[], streams = true): Promise<Member[]
 }
 
 let round = 0;
-/** Every member says something new to every other one, until each has heard it. */
+/** Every member sends a new message to every other one, and waits until all have arrived. */
 async function allHear(members: readonly Member[]): Promise<void> {
   round += 1;
   const textOf = (from: Member, to: Member): string => `${round}: ${from.id} to ${to.id}`;
@@ -72,7 +72,7 @@ describe.each([true, false])('members with streams: %s', (streams) => {
         await allHear(members);
       }
     }
-    // Nothing of the former authority is left.
+    // Certificates of the former authority are no longer accepted.
     const old = await net.add(9n, { tls: { ...tlsOf(9n), ca: former.cert + latter.cert } });
     const [first] = members;
     if (first === undefined) throw new Error('there are no members');
@@ -158,7 +158,7 @@ describe('a reload', () => {
     }
     await allHear(members);
     expect(members.map(connectionsOf)).toEqual(before);
-    // Nor for connections to come.
+    // The same holds for new connections.
     const late = await net.add(3n, { tls: tlsOf(3n) });
     for (const { id, address } of members) late.transport.setPeer({ id, address });
     for (const { transport } of members) transport.setPeer({ id: 3n, address: late.address });

@@ -1,4 +1,4 @@
-/** Connections that were challenged, and a process without the secret that takes them over. */
+/** Authenticated connections, and a process without the secret that takes them over. */
 import { connect } from 'node:net';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { openingMagic } from '../src/access/secret.ts';
@@ -61,7 +61,7 @@ describe('a process at a former address of a member, which it passes connections
     two.transport.setPeer({ id: 1n, address: one.address });
     const port = two.transport.listeningPort ?? 0;
     const forged = speechOf(1n, two, one.address);
-    // Whatever certificate of the authority it has.
+    // Any certificate of the authority is enough for the relay.
     const relay = await ChallengeRelay.open(port, forged, authority.issue());
     try {
       one.transport.setPeer({ id: 2n, address: relay.address });
@@ -92,7 +92,7 @@ describe('members with a secret within TLS', () => {
     one.transport.setPeer({ id: 2n, address: two.address });
     one.transport.send([messageOf(1n, 2n, 'to two')]);
     await until(() => one.logged.length > 0);
-    expect(one.logged[0]).toContain('is a member of group 7, and group 0 was meant');
+    expect(one.logged[0]).toContain('belongs to a member of group 7; expected group 0');
     expect(two.texts).toEqual([]);
   });
 });
@@ -101,7 +101,7 @@ describe('a connection that stops in the middle of a challenge', () => {
   it.each([0, 1, 7, 8, 40, 79, 80])('behind %i bytes leaves the member at work', async (bytes) => {
     const [one, two] = await net.pair({ secret });
     const opening = Buffer.concat([openingMagic, Buffer.alloc(72)]).subarray(0, bytes);
-    // One ends its half at once, one goes away with a reset, and one waits.
+    // One client ends its half at once, one resets the connection, and one waits.
     const sockets = [0, 1, 2].map(() => {
       const socket = connect(two.transport.listeningPort ?? 0, '127.0.0.1');
       socket.on('error', () => undefined);
@@ -113,7 +113,7 @@ describe('a connection that stops in the middle of a challenge', () => {
     waits?.write(opening);
     one.transport.send([messageOf(1n, 2n, 'to two')]);
     await until(() => two.texts.length > 0);
-    // Nobody waits for the one that says nothing.
+    // The silent connection does not delay the others.
     await net.close();
     for (const socket of sockets) socket.destroy();
   });

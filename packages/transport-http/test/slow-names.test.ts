@@ -1,4 +1,7 @@
-/** Members whose names hang, fail, come late or lead somewhere else, beside members that are up. */
+/**
+ * Members whose names hang, fail, resolve late or resolve to another address, beside healthy
+ * members.
+ */
 import { unlessAborted, type HostAddress, type HostNames } from '@babuza/vfs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpTransport } from '../src/index.ts';
@@ -18,7 +21,7 @@ import {
 const here: HostAddress[] = [{ address: '127.0.0.1', family: 4 }];
 const hangs = new Promise<never>(() => undefined);
 
-/** Names of the test. Every other name hangs, as with a name server that does not answer. */
+/** The names of the test. Every other name hangs, as with a name server that does not answer. */
 class Names implements HostNames {
   readonly #answers: Record<string, () => Promise<HostAddress[]>>;
   readonly asked: string[] = [];
@@ -55,7 +58,7 @@ describe('five members, two of them dead with names that hang', () => {
       );
     }
     for (const { transport } of members) {
-      // The dead come first.
+      // The unreachable members come first.
       for (const [at, host] of dead.entries()) {
         transport.setPeer({ id: BigInt(at + 4), address: `${host}:1` });
       }
@@ -72,7 +75,7 @@ describe('five members, two of them dead with names that hang', () => {
       transport.send(ids.filter((to) => to !== id).map((to) => messageOf(id, to, `from ${id}`)));
     }
     await until(() => members.every(({ received }) => received.length >= 2));
-    // With a stall timeout of ten minutes, only a look-up with a limit of its own ends so soon.
+    // With a stall timeout of ten minutes, only a lookup with its own limit ends this soon.
     const [one] = members;
     await until(() => one?.unreachable.includes(4n) ?? false);
     expect(one?.logged.join('\n')).toMatch(/member 4 at node-4:1 .*'node-4' cannot be resolved/);
@@ -186,7 +189,7 @@ describe('a certificate', () => {
     one.transport.setPeer({ id: 2n, address: two.addressBy('two.example') });
     await until(() => isConnectedTo(one.transport, 2n));
     one.transport.setPeer({ id: 3n, address: two.addressBy('three.example') });
-    await until(() => one.logged.join('\n').includes('is not for three.example'));
+    await until(() => one.logged.join('\n').includes('is not valid for three.example'));
   });
 });
 

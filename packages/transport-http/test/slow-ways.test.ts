@@ -1,4 +1,4 @@
-/** Requests over a way on which a large one takes longer than the stall timeout. */
+/** Requests over a network on which a large one takes longer than the stall timeout. */
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeMessages, sizeInFrame } from '../src/messages/frames.ts';

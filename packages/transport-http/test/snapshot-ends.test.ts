@@ -1,7 +1,4 @@
-/**
- * How a snapshot ends that does not arrive: with a reason on both sides, and with nothing left
- * open.
- */
+/** Snapshots that do not arrive: both sides get a reason, and nothing stays open. */
 import { encodeMessage } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { frameHead } from '../src/messages/frames.ts';
@@ -23,7 +20,7 @@ afterEach(() => net.close());
 const send = (source: Source, signal: AbortSignal = never): Promise<void> =>
   one.transport.sendSnapshot(snapshotMessage(1n, 2n), source.open, signal);
 
-/** What a promise rejects with, and how many streams of the source were open in that moment. */
+/** The error of a promise, and the number of open streams of the source at that moment. */
 async function endOf(sending: Promise<void>, source: Source): Promise<[unknown, number]> {
   try {
     await sending;
@@ -41,7 +38,7 @@ describe('a snapshot ends', () => {
     };
     const [error, open] = await endOf(send(source), source);
     expect(error).toMatchObject({ code: 'TRANSPORT_REFUSED', reason: 'not-taken' });
-    // Its error may name paths: it stays where it was made.
+    // The error may contain paths, so it is not sent to the other side.
     expect(String(error)).not.toContain('no room here');
     expect(String(error)).toContain('the log of that member says why');
     expect([open, source.offsets]).toEqual([0, [0]]);
@@ -100,7 +97,7 @@ describe('a snapshot ends', () => {
     expect(sink.taken).toBe(0);
   });
 
-  it.each(['before', 'at the question', 'at the last word'])(
+  it.each(['before', 'at the question', 'at the outcome'])(
     'when the signal fires: %s',
     async (stage) => {
       const source = new Source(1000);
@@ -115,7 +112,7 @@ describe('a snapshot ends', () => {
       const sending = send(source, giveUp.signal);
       sending.catch(() => undefined);
       if (stage === 'at the question') await clock.sleep(30);
-      if (stage === 'at the last word') await until(() => isHeld && source.openStreams === 0);
+      if (stage === 'at the outcome') await until(() => isHeld && source.openStreams === 0);
       giveUp.abort(new Error('enough'));
       const [error, open] = await endOf(sending, source);
       expect(error).toMatchObject({ message: 'enough' });
@@ -128,8 +125,8 @@ describe('a snapshot ends', () => {
     const source = new Source(10);
     const sending = one.transport.sendSnapshot(snapshotMessage(1n, 9n), source.open, never);
     await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_UNREACHABLE' });
-    // Not at the first attempt: the member may be told of in a moment.
-    expect(one.logged.filter((line) => line.includes('goes on later'))).toHaveLength(4);
+    // Only after several attempts, because the member may become known in a moment.
+    expect(one.logged.filter((line) => line.includes('is resumed later'))).toHaveLength(4);
   });
 
   it('although its source hangs in a read', async () => {
@@ -158,7 +155,7 @@ describe('attempts at once', () => {
     const receiver = await net.add(3n, {
       handler: { ...sink.handler, receivedSnapshotBytes: async () => 0 },
     });
-    // Straight to the point, as from senders that have asked at the same time.
+    // The request begins at once, as from senders that have asked at the same time.
     const bytes = encodeMessage(snapshotMessage(1n, 3n));
     const body = Buffer.concat([frameHead(bytes), bytes, frameHead(Buffer.of(1)), Buffer.of(1)]);
     const head = headOf('POST /raft/v1/snapshots', handshakeOf(receiver), [
@@ -173,7 +170,7 @@ describe('attempts at once', () => {
     const clients = [attempt()];
     await until(() => sink.running === 1);
     for (let count = 0; count < 4; count += 1) clients.push(attempt());
-    // All but the last one are ended by another one.
+    // Each attempt but the last is ended by another one.
     await until(
       () => clients.filter(({ hasEnded, isClosed }) => hasEnded || isClosed).length === 4,
     );

@@ -1,4 +1,4 @@
-/** Snapshots for tests: where they come from, and who takes them. */
+/** Sources and receivers of snapshots for tests. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import type { TransportHandler } from '@babuza/raft';
 
@@ -33,11 +33,11 @@ export class Source {
   readonly offsets: number[] = [];
   sentBytes = 0;
   openStreams = 0;
-  /** Before a chunk is read from there. */
+  /** Called before a chunk at this offset is read. */
   onRead: (at: number) => Promise<void> | void = () => undefined;
 
   constructor(size: number, chunkBytes = 64 * 1024) {
-    // A length that divides no chunk: each differs from the others.
+    // A length that is no divisor of a chunk's, so that all chunks differ.
     const pattern = Buffer.from(
       Array.from({ length: 4093 }, (_, at) => (at * 7 + (at >> 8)) & 255),
     );
@@ -60,14 +60,14 @@ export class Source {
         yield chunk;
       }
     } finally {
-      // What closes a file takes a moment.
+      // Closing a file takes a moment.
       await new Promise((resolve) => setImmediate(resolve));
       this.openStreams -= 1;
     }
   }
 }
 
-/** Takes snapshots, keeps what came of a broken one, and says how it ended. */
+/** Receives snapshots, keeps the bytes of an interrupted one, and records how each ended. */
 export class Sink {
   readonly chunks: Buffer[] = [];
   readonly failures: unknown[] = [];

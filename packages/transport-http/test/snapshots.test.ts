@@ -1,4 +1,4 @@
-/** Snapshots arrive whole, go on where they ended, and leave nothing open. */
+/** Snapshots arrive completely, resume where they ended, and leave nothing open. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { never, Sink, snapshotMessage, Source } from './snapshot-support.ts';
 import { clock, mebibyte, Net, until } from './support.ts';
@@ -33,9 +33,9 @@ describe('a snapshot', () => {
     const source = new Source(3 * mebibyte);
     let left = breaks;
     source.onRead = async (at) => {
-      const place = ((breaks - left + 1) * 3 * mebibyte) / (breaks + 1);
-      if (left === 0 || at < place) return;
-      // Something of this attempt is there, and the rest has not been read.
+      const breakAt = ((breaks - left + 1) * 3 * mebibyte) / (breaks + 1);
+      if (left === 0 || at < breakAt) return;
+      // A part of this attempt has arrived, and the rest was not read.
       await until(() => sink.received > (source.offsets.at(-1) ?? 0));
       left -= 1;
       two.proxy.breakAll();
@@ -44,8 +44,8 @@ describe('a snapshot', () => {
     expect(sink.bytes.equals(source.bytes)).toBe(true);
     expect(source.offsets.length).toBe(breaks + 1);
     expect(source.offsets[0]).toBe(0);
-    for (const [place, offset] of source.offsets.entries()) {
-      if (place > 0) expect(offset).toBeGreaterThan(source.offsets[place - 1] ?? 0);
+    for (const [number, offset] of source.offsets.entries()) {
+      if (number > 0) expect(offset).toBeGreaterThan(source.offsets[number - 1] ?? 0);
     }
     expect([sink.taken, source.openStreams]).toEqual([1, 0]);
   });
@@ -74,7 +74,7 @@ describe('a snapshot', () => {
     const gate = new Promise<void>((resolve) => (open = resolve));
     sink.onChunk = (received) => (received > 2 * mebibyte ? gate : undefined);
     const sending = send(one.transport, source);
-    // Longer than a stall: who works is not given up.
+    // Longer than the stall timeout: a receiver that works is not abandoned.
     await clock.sleep(1200);
     expect(source.sentBytes).toBeLessThan(24 * mebibyte);
     open();

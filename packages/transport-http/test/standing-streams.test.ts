@@ -1,6 +1,6 @@
 /**
- * The way to each member is open before there is anything to say: the first request for votes must
- * not wait for one.
+ * The stream to each member is open before there is a message: the first vote request must not wait
+ * for a connection.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clock, Net, until, type Member } from './support.ts';

@@ -1,4 +1,7 @@
-/** Who is no member, or does not talk as one: is told so, costs little, and is gone soon. */
+/**
+ * Clients that are not members or do not follow the protocol are told so, cost little, and are
+ * disconnected soon.
+ */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { handshakeOf, headOf, RawClient, streamHeadOf } from './raw-client.ts';
 import { clock, messageOf, Net, until, type Member } from './support.ts';
@@ -12,7 +15,7 @@ beforeEach(async () => {
   [one, two] = await net.pair();
 });
 afterEach(async () => {
-  // First the member: it ends whatever the clients do.
+  // Close the member first: it must end whatever the clients do.
   await net.close();
   for (const { socket } of clients.splice(0)) socket.destroy();
 });
@@ -23,7 +26,7 @@ function client(): RawClient {
   return made;
 }
 
-/** The members still hear each other. */
+/** The members still receive each other's messages. */
 async function expectService(): Promise<void> {
   const text = `still here ${two.received.length}`;
   while (!two.texts.includes(text)) {
@@ -56,7 +59,7 @@ describe('a stranger who never closes its own half', () => {
       () => `${headOf('POST /', undefined, chunkedBody)}4\r\nab`,
     ],
     [
-      // The answer begins, to say that the body is waited for, and never ends.
+      // The answer begins with progress lines and never ends.
       'half a frame and then nothing',
       '200',
       (to) =>
@@ -72,7 +75,7 @@ describe('a stranger who never closes its own half', () => {
     await expectService();
   });
 
-  it('takes no place of a member, however often it comes', async () => {
+  it('uses up no connection of a member, however often it comes', async () => {
     for (let count = 0; count < 300; count += 1) {
       client().write(streamHeadOf(handshakeOf(two, { clusterId: 9n })));
     }
@@ -89,8 +92,8 @@ describe('texts of strangers', () => {
   const nasty = 'x\r\nERROR forged line\u001b[31m\u202e';
   it('reach the logger escaped, and few of them, however many come', async () => {
     client().write(streamHeadOf(handshakeOf(two, { address: nasty })));
-    await until(() => two.logged.some((line) => line.includes('address is no text')));
-    // A text of JavaScript's parser names what it has found.
+    await until(() => two.logged.some((line) => line.includes('address is not a text')));
+    // An error of the JSON parser quotes its input.
     client().write(streamHeadOf('\u009bERROR forged line'));
     client().write(streamHeadOf(handshakeOf(two, { address: 'another.example:1' })));
     await until(() => two.logged.some((line) => line.includes('another.example')));
@@ -115,7 +118,7 @@ describe('texts of strangers', () => {
     for (let from = 100n; from < 160n; from += 1n) {
       const stranger = new RawClient(joiner.transport.listeningPort ?? 0);
       clients.push(stranger);
-      // No address, and so the connection back to it fails.
+      // The host has no address, so connecting back fails.
       const address = from % 2n === 0n ? `none-${from}` : nasty;
       stranger.write(streamHeadOf(handshakeOf(joiner, { from, address })));
     }

@@ -1,4 +1,4 @@
-/** Members on the loopback, each behind a proxy, and what they have got. */
+/** Members on the loopback interface, each behind a proxy, and what they have received. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import type { Logger, TransportHandler, TransportPeer } from '@babuza/raft';
 import { nodeEnvironment, type Clock, type HostNames } from '@babuza/vfs';
@@ -18,7 +18,7 @@ export class Member {
   readonly unreachable: bigint[] = [];
   readonly logged: string[] = [];
 
-  /** Members that have answered with the word `other-cluster`. */
+  /** Members that have answered with the reason `other-cluster`. */
   readonly refusedBy: bigint[] = [];
 
   constructor(id: bigint, proxy: FaultProxy, transport: HttpTransport, logged: string[]) {
@@ -32,12 +32,12 @@ export class Member {
     return this.proxy.address;
   }
 
-  /** The address with a name in place of the IP address. */
+  /** The address with a host name instead of the IP address. */
   addressBy(name: string): string {
     return this.address.replace('127.0.0.1', name);
   }
 
-  /** The contexts of what was received, as texts. */
+  /** The contexts of the received messages as texts. */
   get texts(): string[] {
     return this.received.map(({ context = new Uint8Array() }) => Buffer.from(context).toString());
   }
@@ -49,17 +49,17 @@ export interface MemberOptions extends Partial<HttpTransportOptions> {
   readonly entryBytesMax?: number;
   readonly messageBytesMax?: number;
   readonly handler?: Partial<TransportHandler>;
-  /** By default those of the machine. */
+  /** The resolver; by default that of the machine. */
   readonly names?: HostNames;
-  /** The name of its host in the address that it tells the others. */
+  /** The name of its host in the address that it advertises. */
   readonly host?: string;
-  /** Told before the start. */
+  /** The peers that it is given before the start. */
   readonly peers?: readonly TransportPeer[];
 }
 
 export class Net {
   readonly members: Member[] = [];
-  /** So much later is it for all members. */
+  /** The clock of all members is ahead by this time. */
   laterMs = 0;
   readonly #clock: Clock = {
     wallMs: () => clock.wallMs(),
@@ -92,7 +92,7 @@ export class Net {
     for (const peer of peers) transport.setPeer(peer);
     const group = { groupId, entryBytesMax, messageBytesMax };
     await transport.start({ ...handlerOf(member), ...handler }, group);
-    // That a member on the loopback has no protection, it tells at its start.
+    // A member on the loopback logs at its start that it has no protection; that line is left out.
     const start = logged.findIndex((line) => line.startsWith('any program on this machine'));
     if (start >= 0) logged.splice(start, 1);
     proxy.setTarget(transport.listeningPort);
@@ -129,7 +129,7 @@ function handlerOf(member: Member): TransportHandler {
   };
 }
 
-/** Of who expects nothing. */
+/** A handler that ignores everything. */
 export const silentHandler: TransportHandler = {
   receive: () => undefined,
   receiveSnapshot: async () => undefined,
@@ -151,7 +151,7 @@ export function messageOf(from: bigint, to: bigint, text: string): Message {
   });
 }
 
-/** Until it holds; the test's own time limit ends it otherwise. */
+/** Waits until the condition holds; the time limit of the test ends it otherwise. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await clock.sleep(5);
 }

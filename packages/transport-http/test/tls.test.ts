@@ -1,5 +1,5 @@
 /**
- * With certificates only members talk to each other, and what others do leaves the member at work.
+ * With certificates only members can talk to each other, and other clients do not disturb a member.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HttpTransportTls } from '../src/index.ts';
@@ -11,7 +11,7 @@ import { clock, messageOf, Net, until, type Member } from './support.ts';
 let authority: Authority;
 let other: Authority;
 let right: Certificate;
-/** Of member 1, 2 and 9. */
+/** The certificates of members 1, 2 and 9. */
 let tlsOf: (id: bigint) => HttpTransportTls;
 beforeAll(() => {
   authority = new Authority();
@@ -45,7 +45,7 @@ async function sendUntil(from: Member, to: bigint, holds: () => boolean): Promis
   }
 }
 
-/** Another member, with the right certificate, is still heard. */
+/** Another member with a valid certificate is still served. */
 async function expectService(member: Member): Promise<void> {
   const friend = await net.add(9n, { tls: tlsOf(9n) });
   friend.transport.setPeer({ id: member.id, address: member.address });
@@ -109,7 +109,7 @@ describe('refused is', () => {
         ...authority.issue({ uris: [], hosts: ['DNS:elsewhere.example'] }),
         ca: authority.cert,
       }),
-      /is not for 127\.0\.0\.1/,
+      /is not valid for 127\.0\.0\.1/,
     ],
     ['is not there: no TLS', () => undefined, /wrong version number|packet length/],
   ];
@@ -164,7 +164,7 @@ describe('a port with TLS', () => {
     await two.transport.close();
   });
 
-  it('says at the start that a certificate is none', async () => {
+  it('reports at the start that a certificate is not valid', async () => {
     const nonsense = { cert: 'nonsense', key: right.key, ca: authority.cert };
     await expect(net.add(2n, { tls: nonsense })).rejects.toMatchObject({
       code: 'TRANSPORT_INVALID',

@@ -1,22 +1,29 @@
 /** One direction between two members: the messages that are under way, and when they arrive. */
 import { decodeMessage, encodeMessage, type Message } from '@babuza/raftpb';
 import type { Clock, Random, Timer } from '@babuza/vfs';
+import type { Endpoint } from './endpoint.ts';
 import type { LinkFaults } from './faults.ts';
-import type { MemoryNetwork } from './memory-network.ts';
-import type { MemoryTransport } from './memory-transport.ts';
+import type { NetworkOutcome } from './network-counts.ts';
+
+/** The state of the network that a link depends on, and its counters. */
+export interface LinkNetwork {
+  isCut(from: string, to: string): boolean;
+  faultsOf(from: string, to: string): LinkFaults;
+  count(outcome: NetworkOutcome): void;
+}
 
 export interface LinkWorld {
   readonly clock: Clock;
   readonly random: Random;
-  readonly network: MemoryNetwork;
+  readonly network: LinkNetwork;
 }
 
 /** The most messages that are under way to a peer; more are dropped. */
 const queuedMax = 256;
 
 interface Carried {
-  readonly sender: MemoryTransport;
-  readonly target: MemoryTransport;
+  readonly sender: Endpoint;
+  readonly target: Endpoint;
   /** The member that the message is for. */
   readonly to: bigint;
   readonly bytes: Uint8Array;
@@ -44,7 +51,7 @@ export class Link {
   /**
    * Returns false when too many messages are under way. A message that gets lost counts as sent.
    */
-  carry(sender: MemoryTransport, target: MemoryTransport, message: Message): boolean {
+  carry(sender: Endpoint, target: Endpoint, message: Message): boolean {
     const { network } = this.#world;
     const { loss, duplication } = this.#faults;
     if (this.#isFull) {

@@ -16,39 +16,14 @@ import { Cuts } from './cuts.ts';
 import { TransportError } from './errors.ts';
 import { FaultRules, type Direction, type LinkFaults } from './faults.ts';
 import { Link } from './link.ts';
-import type { MemoryTransport } from './memory-transport.ts';
-
-/**
- * The outcomes of all messages so far. `sent` and `duplicated` together are the sum of the other
- * counts and of the messages under way. Snapshots are not counted.
- */
-export interface NetworkCounts {
-  readonly sent: number;
-  /** Second copies. */
-  readonly duplicated: number;
-  readonly delivered: number;
-  /** Lost at random, by the fault `loss`. */
-  readonly lost: number;
-  /** The direction was cut. */
-  readonly cut: number;
-  /** The queue to the peer was full. */
-  readonly overflowed: number;
-  /**
-   * The peer has no known address, or no member of the group listened there when the message was
-   * sent or arrived.
-   */
-  readonly unreachable: number;
-  /** Another member is at the address, or one of the two takes nothing from the other. */
-  readonly refused: number;
-}
-
-export type NetworkOutcome = keyof NetworkCounts;
+import type { Endpoint } from './endpoint.ts';
+import type { NetworkCounts, NetworkOutcome } from './network-counts.ts';
 
 export class MemoryNetwork {
   readonly #clock: Clock;
   readonly #random: Random;
   /** By scope (cluster and group) and address. */
-  readonly #transports = new Map<string, MemoryTransport>();
+  readonly #transports = new Map<string, Endpoint>();
   /** By scope and both addresses. */
   readonly #links = new Map<string, Link>();
   readonly #rules = new FaultRules();
@@ -110,7 +85,7 @@ export class MemoryNetwork {
   }
 
   /** @internal A transport begins to listen. */
-  register(transport: MemoryTransport): void {
+  register(transport: Endpoint): void {
     const name = nameOf(transport.scope, transport.address);
     const other = this.#transports.get(name);
     if (other !== undefined) {
@@ -121,7 +96,7 @@ export class MemoryNetwork {
   }
 
   /** @internal A transport stops listening; messages under way to it are lost. */
-  unregister(transport: MemoryTransport): void {
+  unregister(transport: Endpoint): void {
     const { scope, address } = transport;
     if (this.#transports.get(nameOf(scope, address)) !== transport) return;
     this.#transports.delete(nameOf(scope, address));
@@ -135,7 +110,7 @@ export class MemoryNetwork {
   }
 
   /** @internal The transport of this scope that listens at the address. */
-  listener(scope: string, address: string): MemoryTransport | undefined {
+  listener(scope: string, address: string): Endpoint | undefined {
     return this.#transports.get(nameOf(scope, address));
   }
 
@@ -164,7 +139,7 @@ export class MemoryNetwork {
    * @internal Sends one message. The sender is told later that a peer cannot be reached, never
    * within the call.
    */
-  send(sender: MemoryTransport, address: string | undefined, message: Message): void {
+  send(sender: Endpoint, address: string | undefined, message: Message): void {
     this.count('sent');
     const target = address === undefined ? undefined : this.listener(sender.scope, address);
     let isOnItsWay = false;

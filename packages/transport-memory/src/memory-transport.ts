@@ -4,6 +4,7 @@ import { decodeMessage, encodeMessage, type Message } from '@babuza/raftpb';
 import type { Transport, TransportGroup, TransportHandler, TransportPeer } from '@babuza/raft';
 import type { Clock, Timer } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { MemoryNetwork } from './memory-network.ts';
 import { Peers } from './peers.ts';
 import { SnapshotStream, type SnapshotReceiver } from './snapshot-stream.ts';
@@ -26,7 +27,7 @@ interface Introduced {
 /** About as often as a real transport would try a refused connection again, in ms. */
 const introducedAgainMs = 1000;
 
-export class MemoryTransport implements Transport {
+export class MemoryTransport implements Transport, Endpoint {
   readonly address: string;
   readonly nodeId: bigint;
   readonly #parts: MemoryTransportParts;
@@ -35,7 +36,7 @@ export class MemoryTransport implements Transport {
   /** Timers of reports that are due. */
   readonly #reports = new Set<Timer>();
   /** The results of the introductions to other transports. */
-  readonly #introductions = new WeakMap<MemoryTransport, Introduced>();
+  readonly #introductions = new WeakMap<Endpoint, Introduced>();
   #groupId = 0n;
   #handler: TransportHandler | undefined;
   #closing: Promise<void> | undefined;
@@ -127,12 +128,22 @@ export class MemoryTransport implements Transport {
     return `${this.#parts.clusterId} ${this.#groupId}`;
   }
 
+  /** @internal */
+  get handler(): TransportHandler | undefined {
+    return this.#handler;
+  }
+
+  /** @internal */
+  get ended(): AbortSignal {
+    return this.#ending.signal;
+  }
+
   /**
    * @internal Whether this member takes a message: its `from` is the sender, and it is for this
    * member. The address of a sender that is not known yet (this member has just joined) is learned,
    * as from the handshake of a real connection.
    */
-  takesFrom(sender: MemoryTransport, { from, to }: Message): boolean {
+  takesFrom(sender: Endpoint, { from, to }: Message): boolean {
     const isRight = to === this.nodeId && from === sender.nodeId;
     if (this.#handler === undefined || !isRight || this.#peers.isRemoved(from)) return false;
     this.#peers.learn(from, sender.address);
@@ -143,9 +154,9 @@ export class MemoryTransport implements Transport {
    * @internal Whether the nodes of both ends admit each other. They introduce themselves before the
    * first message, as at the start of a real connection.
    */
-  isConnectedTo(target: MemoryTransport, { to }: Message): boolean {
+  isConnectedTo(target: Endpoint, { to }: Message): boolean {
     const handler = this.#handler;
-    const theirs = target.#handler;
+    const theirs = target.handler;
     // A message for another member is refused when it arrives.
     if (to !== target.nodeId || handler === undefined || theirs === undefined) return true;
     const before = this.#introductions.get(target);
@@ -157,11 +168,7 @@ export class MemoryTransport implements Transport {
     return isAdmitted;
   }
 
-  #introduce(
-    target: MemoryTransport,
-    handler: TransportHandler,
-    theirs: TransportHandler,
-  ): boolean {
+  #introduce(target: Endpoint, handler: TransportHandler, theirs: TransportHandler): boolean {
     if (theirs.admit(this.nodeId, handler.introduction()) !== undefined) {
       handler.refusedBy(target.nodeId);
       return false;
@@ -202,7 +209,7 @@ export class MemoryTransport implements Transport {
     const message = decodeMessage(bytes);
     const target = this.#parts.network.listener(this.scope, address);
     if (target === undefined) throw unreachable(message);
-    const handler = target.#handler;
+    const handler = target.handler;
     if (handler === undefined) throw unreachable(message);
     const isWanted = (): boolean =>
       !this.#peers.isRemoved(message.to) &&
@@ -214,7 +221,7 @@ export class MemoryTransport implements Transport {
     }
     const copy = (): Message => decodeMessage(bytes.slice());
     return {
-      ended: target.#ending.signal,
+      ended: target.ended,
       isWanted,
       receivedBytes: async () => handler.receivedSnapshotBytes(copy()),
       receive: async (stream, signal) => handler.receiveSnapshot(copy(), stream, signal),

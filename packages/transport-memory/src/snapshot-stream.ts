@@ -8,8 +8,7 @@
  */
 import { pause, unlessAborted, type Clock } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
-import type { Link } from './link.ts';
-import type { MemoryNetwork } from './memory-network.ts';
+import type { Link, LinkNetwork } from './link.ts';
 
 /** Larger chunks are divided. */
 const chunkBytesMax = 3 * 1024 * 1024;
@@ -27,7 +26,7 @@ export interface SnapshotReceiver {
 export interface SnapshotStreamParts {
   readonly there: Link;
   readonly back: Link;
-  readonly network: MemoryNetwork;
+  readonly network: Pick<LinkNetwork, 'isCut'>;
   readonly clock: Clock;
   /** Fires when the sender closes or gives up. */
   readonly sender: AbortSignal;

@@ -1,4 +1,5 @@
 export { atMost, pause, unlessAborted } from './abort.ts';
+export { codeOf } from './code-of.ts';
 export { FileError } from './file-error.ts';
 export type { FileErrorKind, FileOperation } from './file-error.ts';
 export type {

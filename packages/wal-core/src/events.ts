@@ -3,8 +3,7 @@
  * inside the log's own work. The log ignores an error that a listener throws, because an observer
  * must never fail a write.
  */
-import type { PurgeReport } from './wal.ts';
-import type { TailReport } from './wal-manager.ts';
+import type { PurgeReport, TailReport } from './reports.ts';
 
 export type WalEvent =
   /** A log was opened. `tail` says how the log ended. */

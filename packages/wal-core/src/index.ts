@@ -1,12 +1,12 @@
 export * from './errors.ts';
 export type { Storage } from './storage.ts';
 export type { WalCapabilities } from './capabilities.ts';
-export type { PurgeReport, SaveBatch, Wal, WalStats } from './wal.ts';
+export type { PurgeReport, TailReport } from './reports.ts';
+export type { SaveBatch, Wal, WalStats } from './wal.ts';
 export type {
   GroupOptions,
   OpenedWal,
   ReplayOptions,
-  TailReport,
   WalBackend,
   WalManager,
   WalMetadata,

@@ -23,8 +23,9 @@ import {
 import type { WalErrorCode } from './errors.ts';
 import type { WalEventHub, WalEventSource } from './events.ts';
 import { LogState } from './log-state.ts';
+import type { PurgeReport } from './reports.ts';
 import { emptyPlan, type SavePlan } from './save-plan.ts';
-import type { PurgeReport, SaveBatch, Wal, WalStats } from './wal.ts';
+import type { SaveBatch, Wal, WalStats } from './wal.ts';
 
 /** The part of a log that a back end implements: storing plans, and nothing else. */
 export interface LogStore {

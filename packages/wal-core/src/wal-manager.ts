@@ -7,6 +7,7 @@ import type { HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { WalCapabilities } from './capabilities.ts';
 import type { EntryStorage } from './entry-storage.ts';
 import type { WalEventSource } from './events.ts';
+import type { TailReport } from './reports.ts';
 import type { Wal } from './wal.ts';
 
 /** The identity and the limits of a log. They are fixed when the log is created. */
@@ -57,27 +58,6 @@ export interface ReplayOptions extends GroupOptions {
   readonly discardUncommitted?: boolean | undefined;
   /** The expected metadata. A difference rejects with `WAL_METADATA_MISMATCH`. */
   readonly expect?: Partial<Omit<WalMetadataInput, 'extra' | 'identity'>> | undefined;
-}
-
-/**
- * The result of recovery for the bytes after the last complete batch.
- *
- * - `clean`: there were no such bytes.
- * - `torn`: they were a batch that a crash interrupted. It was never acknowledged, and was cut.
- * - `uncertain`: they were a damaged last batch. Either a crash interrupted its write, or it was
- *   acknowledged and damaged later; no later data can tell which. It was cut, and the index range
- *   says which entries it held.
- */
-export interface TailReport {
-  readonly verdict: 'clean' | 'torn' | 'uncertain';
-  /** Bytes that were cut; 0 when `clean`. */
-  readonly bytesDropped: number;
-  /** The position of the cut. */
-  readonly file?: string | undefined;
-  readonly offset?: number | undefined;
-  /** The entries of the batch that was cut, as far as they are known. */
-  readonly firstIndex?: number | undefined;
-  readonly lastIndex?: number | undefined;
 }
 
 /** An open log, as `createWal` and `replayWal` return it. */

@@ -9,6 +9,7 @@
  */
 import type { Entry, HardState, SnapshotMetadata } from '@babuza/raftpb';
 import type { WalEventSource } from './events.ts';
+import type { PurgeReport } from './reports.ts';
 
 /** The changes that one `save` makes durable, all or nothing. Absent fields stay as they are. */
 export interface SaveBatch {
@@ -33,24 +34,6 @@ export interface SaveBatch {
    * Default false.
    */
   readonly restartsTerms?: boolean | undefined;
-}
-
-/** The result of `purge`. */
-export interface PurgeReport {
-  /** The argument of the call. */
-  readonly toIndex: number;
-  /** The first index that can be read after the purge. */
-  readonly firstIndex: number;
-  /** Files, or comparable units, that were removed. */
-  readonly segmentsRemoved: number;
-  /** Files that were kept for reuse. */
-  readonly segmentsRecycled: number;
-  /** Bytes on disk of the removed and recycled files. */
-  readonly bytesFreed: number;
-  /** Segments that remain. */
-  readonly segmentsKept: number;
-  /** The reason why purged entries are still on disk, if any are. Text for people. */
-  readonly heldBy: string | undefined;
 }
 
 /** Counters since the log was opened, and current sizes. Reading them is cheap. */

@@ -20,7 +20,13 @@ import type {
   SavePlan,
   WalEventHub,
 } from '@babuza/wal-core/backend';
-import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
+import {
+  commitFailure,
+  HardStateWrites,
+  translating,
+  type SegmentList,
+  type SpareFiles,
+} from '@babuza/wal-files';
 import { RecordType } from './format/layout.ts';
 import { encodeEtcdSnapshot } from './format/messages.ts';
 import type { CheckedOptions } from './options.ts';
@@ -52,22 +58,10 @@ interface WrittenEntries {
   readonly positions: readonly number[];
 }
 
-/** The state that is restored after a refused commit batch. */
-interface Undo {
-  readonly mark: WriterMark;
-  readonly unwritten: HardState | undefined;
-  readonly written: HardState;
-}
-
 export class EtcdStore implements LogStore {
   readonly #parts: EtcdStoreParts;
   #start: LogStart;
-  /**
-   * The hard state of the last record, and a newer one that waits for the next write because only
-   * its commit index has changed.
-   */
-  #writtenHardState: HardState;
-  #unwrittenHardState: HardState | undefined;
+  readonly #hardStates: HardStateWrites;
   /** Entries that are written but not published yet, in the order of their plans. */
   #unpublished: WrittenEntries[] = [];
   /** The segment that holds the records of the current commit batch. */
@@ -82,7 +76,7 @@ export class EtcdStore implements LogStore {
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
     this.#start = parts.start;
-    this.#writtenHardState = parts.view.state.hardState;
+    this.#hardStates = new HardStateWrites(parts.view.state.hardState);
     this.#removal = new SegmentRemoval(parts.options.environment.fileSystem, parts.directory);
   }
 
@@ -95,21 +89,16 @@ export class EtcdStore implements LogStore {
   }
 
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
-    const before = this.#unwrittenHardState;
-    for (const { hardState } of plans) if (hardState !== undefined) this.#noteHardState(hardState);
+    this.#hardStates.note(plans);
     if (!durable) return undefined;
     const { writer, options, view } = this.#parts;
-    const undo: Undo = {
-      mark: writer.mark(),
-      unwritten: before,
-      written: this.#writtenHardState,
-    };
+    const mark = writer.mark();
     this.#unpublished = [];
     this.#segmentId = writer.segment.segmentId;
     this.#lastIndex = view.state.index.lastIndex;
     return options.inline && !plans.some(dropsOnly)
-      ? this.#writeInline(plans, undo)
-      : this.#write(plans, undo);
+      ? this.#writeInline(plans, mark)
+      : this.#write(plans, mark);
   }
 
   publish(plan: SavePlan): void {
@@ -148,27 +137,23 @@ export class EtcdStore implements LogStore {
     }
   }
 
-  #noteHardState(hardState: HardState): void {
-    this.#unwrittenHardState = same(hardState, this.#writtenHardState) ? undefined : hardState;
-  }
-
   /** Writes on the calling thread, if one write is enough for the commit batch. */
-  #writeInline(plans: readonly SavePlan[], undo: Undo): Promise<void> | void {
+  #writeInline(plans: readonly SavePlan[], mark: WriterMark): Promise<void> | void {
     const { writer } = this.#parts;
     for (const plan of plans) this.#addPlan(plan);
     this.#addUnwrittenHardState();
-    if (!writer.fitsOneWrite) return this.#finish(undo);
+    if (!writer.fitsOneWrite) return this.#finish(mark);
     const bytes = writer.pendingBytes;
     try {
       writer.flushSync(!this.#noFsync);
     } catch (error) {
-      throw this.#refused(error, undo);
+      throw this.#refused(error, mark);
     }
     this.#afterWrite(bytes);
     return undefined;
   }
 
-  async #write(plans: readonly SavePlan[], undo: Undo): Promise<void> {
+  async #write(plans: readonly SavePlan[], mark: WriterMark): Promise<void> {
     try {
       for (const plan of plans) {
         this.#addPlan(plan);
@@ -176,20 +161,20 @@ export class EtcdStore implements LogStore {
       }
       this.#addUnwrittenHardState();
     } catch (error) {
-      throw this.#refused(error, undo);
+      throw this.#refused(error, mark);
     }
-    await this.#finish(undo);
+    await this.#finish(mark);
   }
 
   /** Writes the records of the commit batch. */
-  async #finish(undo: Undo): Promise<void> {
+  async #finish(mark: WriterMark): Promise<void> {
     const { writer } = this.#parts;
     const bytes = writer.pendingBytes;
     if (bytes === 0 && !writer.hasUnsynced) return;
     try {
       await (writer.isFull ? this.#cut() : writer.flush(!this.#noFsync));
     } catch (error) {
-      throw this.#refused(error, undo);
+      throw this.#refused(error, mark);
     }
     this.#afterWrite(bytes);
   }
@@ -206,7 +191,7 @@ export class EtcdStore implements LogStore {
    * Undoes a refused commit batch. If a part of it stayed in memory, the next write or the close
    * would make it durable.
    */
-  #refused(cause: unknown, { mark, unwritten, written }: Undo): WalError {
+  #refused(cause: unknown, mark: WriterMark): WalError {
     const error = commitFailure(cause);
     const { writer } = this.#parts;
     if (!isRefusal(error)) return error;
@@ -214,8 +199,7 @@ export class EtcdStore implements LogStore {
       return new WriteFailedError('a part of the batch was written before it failed', error);
     }
     writer.rollBack(mark);
-    this.#unwrittenHardState = unwritten;
-    this.#writtenHardState = written;
+    this.#hardStates.undo();
     return error;
   }
 
@@ -235,7 +219,7 @@ export class EtcdStore implements LogStore {
     }
     // The hard state follows the entries of its own plan, not those of the whole commit batch. So a
     // crash leaves a prefix of complete batches, and at most one incomplete batch after them.
-    if (hardState !== undefined && !same(hardState, this.#writtenHardState)) {
+    if (hardState !== undefined && !this.#hardStates.isWritten(hardState)) {
       this.#addHardState(hardState);
     }
   }
@@ -245,8 +229,8 @@ export class EtcdStore implements LogStore {
    * valid.
    */
   #coverMarker(index: number, next: HardState | undefined): void {
-    const { term, vote } = next ?? this.#writtenHardState;
-    const { commit } = this.#writtenHardState;
+    const { term, vote } = next ?? this.#hardStates.written;
+    const { commit } = this.#hardStates.written;
     if (index > commit) this.#addHardState({ term, vote, commit: index });
   }
 
@@ -274,7 +258,7 @@ export class EtcdStore implements LogStore {
         return;
       }
     }
-    const hardState = this.#writtenHardState;
+    const hardState = this.#hardStates.written;
     const { fileSystem } = options.environment;
     const log = { directory, writer, segments, reader, state, start: this.#start };
     const { start, positions } = await rewriteLog(fileSystem, log, last, hardState);
@@ -284,14 +268,13 @@ export class EtcdStore implements LogStore {
   }
 
   #addUnwrittenHardState(): void {
-    if (this.#unwrittenHardState !== undefined) this.#addHardState(this.#unwrittenHardState);
+    const { unwritten } = this.#hardStates;
+    if (unwritten !== undefined) this.#addHardState(unwritten);
   }
 
   #addHardState(hardState: HardState): void {
     this.#parts.writer.add(RecordType.State, encodeHardState(hardState));
-    this.#writtenHardState = hardState;
-    const unwritten = this.#unwrittenHardState;
-    if (unwritten !== undefined && same(unwritten, hardState)) this.#unwrittenHardState = undefined;
+    this.#hardStates.markWritten(hardState);
   }
 
   /** Writes the commit batch to the end of this segment and starts the next segment. */
@@ -299,7 +282,7 @@ export class EtcdStore implements LogStore {
     const { writer, segments, events, groupId } = this.#parts;
     const next = {
       firstIndex: BigInt(this.#lastIndex + 1),
-      hardState: encodeHardState(this.#writtenHardState),
+      hardState: encodeHardState(this.#hardStates.written),
     };
     await writer.cut(next, !this.#noFsync);
     segments.add(writer.segment);
@@ -338,8 +321,4 @@ export class EtcdStore implements LogStore {
 /** Whether the plan only drops entries, as that of `discardUncommitted` does. */
 function dropsOnly({ truncateFrom, entries }: SavePlan): boolean {
   return truncateFrom !== undefined && entries.length === 0;
-}
-
-function same(left: HardState, right: HardState): boolean {
-  return left.term === right.term && left.vote === right.vote && left.commit === right.commit;
 }

@@ -12,6 +12,7 @@ export {
   translating,
 } from './disk-errors.ts';
 export { directoryOfGroup, isGroupFolder, isNameBesideLog } from './group-folder.ts';
+export { HardStateWrites } from './hard-state-writes.ts';
 export { identityFileName } from './identity-records.ts';
 export { findLogKinds, logKinds } from './log-kinds.ts';
 export type { FoundKind, LogKind } from './log-kinds.ts';

@@ -6,6 +6,7 @@
 import type { AbstractLevel } from 'abstract-level';
 import type { WalCapabilities, WalError } from '@babuza/wal-core';
 import type { LogLock } from '@babuza/wal-core/backend';
+import type { EventLoopClock } from './event-loop-clock.ts';
 import type { KeyRange } from './keys.ts';
 import type { SyncRecords } from './sync-record.ts';
 
@@ -16,14 +17,6 @@ export type LevelDatabase = AbstractLevel<string | Buffer | Uint8Array, Uint8Arr
 export type LevelOperation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: Uint8Array };
-
-/** The clock of a log. The clock of `@babuza/vfs` implements it. */
-export interface EventLoopClock {
-  /** Milliseconds since an arbitrary moment. The value never decreases. */
-  monotonicMs(): number;
-  /** Calls `callback` once after `delayMs`. The timer must not keep the process alive. */
-  startTimer(delayMs: number, callback: () => void): { cancel(): void };
-}
 
 /** The result of `LevelStoreKind.reclaim`. */
 export interface Reclaimed {

@@ -1,7 +1,7 @@
 export { LevelWalManager } from './level-wal-manager.ts';
 export { bytesOnly } from './database.ts';
+export type { EventLoopClock } from './event-loop-clock.ts';
 export type {
-  EventLoopClock,
   LevelDatabase,
   LevelOperation,
   LevelStoreKind,

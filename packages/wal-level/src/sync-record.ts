@@ -8,7 +8,7 @@
  * The record is written lazily: at most once in 50 ms and without a sync, and once with a sync when
  * the log is closed. It never runs ahead of what is durable, so a crash raises no false alarm.
  */
-import type { EventLoopClock } from './database.ts';
+import type { EventLoopClock } from './event-loop-clock.ts';
 
 /** The sync record of one group, as it was read. */
 export type StoredSyncRecord =

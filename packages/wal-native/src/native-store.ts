@@ -20,7 +20,13 @@ import type {
   SavePlan,
   WalEventHub,
 } from '@babuza/wal-core/backend';
-import { commitFailure, translating, type SegmentList, type SpareFiles } from '@babuza/wal-files';
+import {
+  commitFailure,
+  HardStateWrites,
+  translating,
+  type SegmentList,
+  type SpareFiles,
+} from '@babuza/wal-files';
 import { frameBytes } from './format/frame.ts';
 import type { CheckedOptions } from './options.ts';
 import { releaseSegments, type Unreleased } from './purge/release-segments.ts';
@@ -64,10 +70,7 @@ export class NativeStore implements LogStore {
   readonly #parts: NativeStoreParts;
   #appender: SegmentAppender;
   #start: LogStart;
-  /** The hard state of the last batch. */
-  #writtenHardState: HardState;
-  /** A newer hard state that only changes the commit index and waits for the next batch. */
-  #unwrittenHardState: HardState | undefined;
+  readonly #hardStates: HardStateWrites;
   /** The entries of plans that are written but not published yet, in order. */
   #unpublished: EncodedEntries[] = [];
   /**
@@ -97,7 +100,7 @@ export class NativeStore implements LogStore {
     this.#parts = parts;
     this.#appender = new SegmentAppender(parts.appendPoint, parts.encoder);
     this.#start = parts.start;
-    this.#writtenHardState = parts.view.state.hardState;
+    this.#hardStates = new HardStateWrites(parts.view.state.hardState);
   }
 
   get stats(): Pick<WalStats, 'syncs' | 'bytesWritten' | 'segments'> {
@@ -109,11 +112,10 @@ export class NativeStore implements LogStore {
   }
 
   commit(plans: readonly SavePlan[], durable: boolean): Promise<void> | void {
-    const unwrittenBefore = this.#unwrittenHardState;
-    for (const { hardState } of plans) if (hardState !== undefined) this.#noteHardState(hardState);
+    this.#hardStates.note(plans);
     if (!durable) return undefined;
     this.#purgeSegmentId = this.#firstSegmentNeeded(plans);
-    const batch = batchOf(plans, this.#unwrittenHardState, this.#purgeSegmentId);
+    const batch = batchOf(plans, this.#hardStates.unwritten, this.#purgeSegmentId);
     if (batch.frameCount === 0) return this.#appender.hasUnsynced ? this.#datasync() : undefined;
     // Replaces the list, because the previous batch was published completely or refused. A refused
     // batch must leave no entries here.
@@ -122,7 +124,7 @@ export class NativeStore implements LogStore {
       this.#writeSync(batch);
       return undefined;
     }
-    return this.#write(batch, unwrittenBefore);
+    return this.#write(batch);
   }
 
   publish(plan: SavePlan): void {
@@ -183,12 +185,6 @@ export class NativeStore implements LogStore {
     return isIdle && this.#appender.fits(batch);
   }
 
-  #noteHardState(hardState: HardState): void {
-    const { term, vote, commit } = this.#writtenHardState;
-    const same = hardState.term === term && hardState.vote === vote && hardState.commit === commit;
-    this.#unwrittenHardState = same ? undefined : hardState;
-  }
-
   /**
    * The segment of the first entry that the purges in these plans keep. A lower segment would be
    * correct as well, but releases less.
@@ -205,7 +201,7 @@ export class NativeStore implements LogStore {
       : this.#appender.segment.segmentId;
   }
 
-  async #write(batch: Batch, unwrittenBefore: HardState | undefined): Promise<void> {
+  async #write(batch: Batch): Promise<void> {
     this.#busy = true;
     try {
       await this.#idleMark;
@@ -217,7 +213,7 @@ export class NativeStore implements LogStore {
       const error = this.#failure(cause);
       // The hard state was refused with the batch. Otherwise the next batch, a mark or the close
       // would write it.
-      if (isRefusal(error)) this.#unwrittenHardState = unwrittenBefore;
+      if (isRefusal(error)) this.#hardStates.undo();
       throw error;
     } finally {
       this.#busy = false;
@@ -252,8 +248,8 @@ export class NativeStore implements LogStore {
     const { options, spares, segments } = this.#parts;
     if (!this.#noFsync) this.#syncs += 1;
     this.#bytesWritten += batch.bytes;
-    if (this.#unwrittenHardState !== undefined) this.#writtenHardState = this.#unwrittenHardState;
-    this.#unwrittenHardState = undefined;
+    const { unwritten } = this.#hardStates;
+    if (unwritten !== undefined) this.#hardStates.markWritten(unwritten);
     const { header } = this.#appender.segment;
     if (this.#appender.end > header.segmentBytes / 2) {
       spares.prepareAhead((segments.last?.segmentId ?? 0) + 1, options.segmentBytes);
@@ -342,14 +338,14 @@ export class NativeStore implements LogStore {
    * failure.
    */
   async #writeIdleMark(): Promise<void> {
-    const hardState = this.#unwrittenHardState;
+    const hardState = this.#hardStates.unwritten;
     const frames = hardState === undefined ? [] : [hardStateFrame(hardState)];
     await this.#appender.writeIdleMark(frames).catch(() => undefined);
   }
 
   /** Makes everything durable, and with marks the fact that no write was in flight at the close. */
   async #writeClosingMark(): Promise<void> {
-    const hardState = this.#unwrittenHardState;
+    const hardState = this.#hardStates.unwritten;
     if (this.#appender.marked && hardState === undefined) return;
     try {
       if (this.#successor !== undefined) await this.#takeOver(this.#successor);

@@ -44,7 +44,7 @@ export const builder: readonly Mutant[] = [
     caughtBy: [parts, 'a kind of transport is made for the node'],
   },
   {
-    name: 'sessions that expire are none',
+    name: 'the session type expire does not make sessions that expire',
     file: 'builder/src/babuza-component-builder.ts',
     find: 'if (sessionType === ExpireSession) return',
     replace: 'if (sessionType === LruSession) return',
@@ -87,7 +87,7 @@ export const builder: readonly Mutant[] = [
     caughtBy: [chosen, 'may be of cluster 0'],
   },
   {
-    name: 'a node has the id that means none',
+    name: 'a node has the id 0, which means that there is no node',
     file: 'builder/src/config.ts',
     find: "idOf('nodeId', nodeId, 1)",
     replace: "idOf('nodeId', nodeId, 0)",

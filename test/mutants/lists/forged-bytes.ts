@@ -2,7 +2,10 @@ import type { Mutant } from '../mutant.ts';
 
 const corpus = 'apps/fuzz/test/corpus.test.ts';
 
-/** What decoders check of bytes whose checksums are right, and inputs of the fuzzer notice. */
+/**
+ * Planted errors in decoders' checks of bytes with valid checksums. Inputs of the fuzzer detect
+ * them.
+ */
 export const forgedBytes: readonly Mutant[] = [
   {
     name: 'a commit frame of another length is an error without a code',

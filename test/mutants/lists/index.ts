@@ -42,7 +42,7 @@ import { walNative } from './wal-native.ts';
 
 const lists: Readonly<Record<string, readonly Mutant[]>> = {
   builder,
-  // Of several packages; the corpus of the fuzzer finds them.
+  // These errors are in several packages; the corpus of the fuzzer detects them.
   fuzz: forgedBytes,
   raft: [
     ...raft,

@@ -3,7 +3,7 @@ import type { Mutant } from '../mutant.ts';
 const entries = 'raft/test/committed-entries.test.ts';
 const snapshots = 'raft/test/snapshots.test.ts';
 
-/** Errors in paths of the node that are seldom taken: each leaves something undone or unreported. */
+/** Errors in rarely used code paths of the node: each leaves something undone or unreported. */
 export const raftPassedOver: readonly Mutant[] = [
   {
     name: 'an entry that cannot be read does not count as applied',

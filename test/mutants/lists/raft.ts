@@ -58,7 +58,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a request is taken for the one that was known in its place before',
+    name: 'a request is taken for an older one that used the same slot',
     file: 'raft/src/proposals/forwarded-requests.ts',
     find: 'incarnation.known[rest] === request + 1',
     replace: 'incarnation.known[rest] !== 0',
@@ -68,7 +68,7 @@ export const raft: readonly Mutant[] = [
     ],
   },
   {
-    name: 'the numbers of an incarnation begin again when all of them are used',
+    name: 'the request numbers of one incarnation start again when all are used',
     file: 'raft/src/proposals/envelope.ts',
     find: 'return (number + 1) % requestNumbers;',
     replace:

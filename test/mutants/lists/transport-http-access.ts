@@ -76,14 +76,14 @@ export const transportHttpAccess: readonly Mutant[] = [
     caughtBy: [secret, 'are accepted by both sides'],
   },
   {
-    name: 'who has taken a connection over speaks as any member',
+    name: 'the sender on a taken-over connection is accepted as any member',
     file: 'transport-http/src/server/admission.ts',
     find: 'if (opener === undefined || opener === from) return undefined;',
     replace: 'if (opener === undefined || opener !== 0n) return undefined;',
     caughtBy: [connections, 'speaks there as the member that has connected only: as 3'],
   },
   {
-    name: 'the id of who opens a connection is not part of the tag',
+    name: 'the id of the member that opens a connection is not part of the tag',
     file: 'transport-http/src/access/secret.ts',
     find: "return Buffer.concat([said, mac(secret, 'tag', [said, channel])]);",
     replace: "return Buffer.concat([said, mac(secret, 'tag', [number, channel])]);",
@@ -153,7 +153,7 @@ export const transportHttpAccess: readonly Mutant[] = [
     caughtBy: [strangers, 'makes room for one of another address'],
   },
   {
-    name: 'who was let in still counts as a stranger',
+    name: 'an admitted member still counts as a stranger',
     file: 'transport-http/src/access/strangers.ts',
     find: '    stranger.watch.cancel();\n',
     replace: '',
@@ -258,7 +258,10 @@ export const transportHttpAccess: readonly Mutant[] = [
     file: 'transport-http/src/access/strangers.ts',
     find: 'return ofOther === none ? ofMember : ofOther;',
     replace: 'return ofMember.size > ofOther.size ? ofMember : ofOther;',
-    caughtBy: [strangers, 'keeps its place where it comes from a member'],
+    caughtBy: [
+      strangers,
+      'stays open if it comes from a member, however many addresses others have',
+    ],
   },
   {
     name: 'a handshake may have an address of several lines',
@@ -270,8 +273,8 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'the text of a peer is in the cause of an error as it is',
     file: 'transport-http/src/connections/handshake.ts',
-    find: "unreadable('it is no JSON', printableError(error))",
-    replace: "unreadable('it is no JSON', error)",
+    find: "unreadable('it is not JSON', printableError(error))",
+    replace: "unreadable('it is not JSON', error)",
     caughtBy: ['transport-http/test/handshake.test.ts', 'does not get into the error as it is'],
   },
   {
@@ -298,8 +301,8 @@ export const transportHttpAccess: readonly Mutant[] = [
   {
     name: 'an answer about a snapshot is in the cause of an error as it is',
     file: 'transport-http/src/snapshots/snapshot-outcome.ts',
-    find: "broken('its answer is no JSON', printableError(error))",
-    replace: "broken('its answer is no JSON', error)",
+    find: "broken('its answer is not JSON', printableError(error))",
+    replace: "broken('its answer is not JSON', error)",
     caughtBy: ['transport-http/test/classes/snapshot-outcome.test.ts', 'that is no JSON does not'],
   },
 ];

@@ -8,14 +8,14 @@ const source = 'transport-http/src/access/certificate';
 /** Errors that let a certificate speak for a member that it does not name. */
 export const transportHttpCertificates: readonly Mutant[] = [
   {
-    name: 'the certificate of who connects is not compared with the id that it claims',
+    name: 'the certificate of the connecting member is not compared with the id that it claims',
     file: 'transport-http/src/server/admission.ts',
     find: '        this.#otherCertificate(request, theirs.from) ??\n',
     replace: '',
     caughtBy: [names, 'of another member does not let its holder in'],
   },
   {
-    name: 'the certificate of who is connected to is not compared with the id that is meant',
+    name: 'the certificate of the dialled member is not compared with the id that is meant',
     file: 'transport-http/src/access/connect.ts',
     find: '    if (problem === undefined) return;\n',
     replace: "    if (problem !== '') return;\n",

@@ -9,14 +9,14 @@ export const transportHttpServer: readonly Mutant[] = [
   {
     name: 'a connection that was made does not shorten the next rest of a name',
     file: 'transport-http/src/connections/name-book.ts',
-    find: '    entry.confirmedMs = this.#nowMs();\n    entry.vainLookUps = 0;\n',
+    find: '    entry.confirmedMs = this.#nowMs();\n    entry.lookUpsWithoutConnection = 0;\n',
     replace: '    entry.confirmedMs = this.#nowMs();\n',
     caughtBy: [book, 'a connection that was made ends the rest'],
   },
   {
     name: 'a member that is back is looked up as seldom as before',
     file: 'transport-http/src/connections/name-book.ts',
-    find: '    entry.vainLookUps = 0;\n    entry.dueMs = 0;\n    this.#lookUpWhenDue(entry);',
+    find: '    entry.lookUpsWithoutConnection = 0;\n    entry.dueMs = 0;\n    this.#lookUpWhenDue(entry);',
     replace: '    entry.dueMs = 0;\n    this.#lookUpWhenDue(entry);',
     caughtBy: [book, 'a member that is back ends the rest'],
   },
@@ -61,14 +61,20 @@ export const transportHttpServer: readonly Mutant[] = [
     file: 'transport-http/src/connections/name-book.ts',
     find: 'else entry.error ??= new NameError(entry.host, late);',
     replace: 'else entry.error = new NameError(entry.host, late);',
-    caughtBy: [book, 'of several failures the last one is told'],
+    caughtBy: [
+      book,
+      'the last of several failures is reported, and a look-up that hangs hides none of them',
+    ],
   },
   {
     name: 'the first failure of a name is told for ever',
     file: 'transport-http/src/connections/name-book.ts',
     find: 'if (!signal.aborted) entry.error = error;',
     replace: 'if (!signal.aborted) entry.error ??= error;',
-    caughtBy: [book, 'of several failures the last one is told'],
+    caughtBy: [
+      book,
+      'the last of several failures is reported, and a look-up that hangs hides none of them',
+    ],
   },
   {
     name: 'a host that is found for the first time has moved',
@@ -155,7 +161,7 @@ export const transportHttpServer: readonly Mutant[] = [
     caughtBy: [server, 'in the middle of an answer'],
   },
   {
-    name: 'who speaks no HTTP gets an answer in HTTP',
+    name: 'a client that does not speak HTTP gets an answer in HTTP',
     file: 'transport-http/src/server/http-server.ts',
     find: "'code' in error && /^(?:HPE|ERR_HTTP)_/.test(String(error.code))",
     replace: "'code' in error",

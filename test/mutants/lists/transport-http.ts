@@ -29,7 +29,10 @@ const queue: readonly Mutant[] = [
     file: 'transport-http/src/messages/message-queue.ts',
     find: '(this.#messages.length > 0 && this.#bytes',
     replace: '(this.#bytes',
-    caughtBy: [inClasses('message-queue'), 'one message of any size'],
+    caughtBy: [
+      inClasses('message-queue'),
+      'takes one message of any size when it is empty, and no second one',
+    ],
   },
   {
     name: 'the sizes of messages stay in the queue when the messages leave',
@@ -351,8 +354,8 @@ const snapshots: readonly Mutant[] = [
   {
     name: 'a snapshot that gets no further is sent for ever',
     file: 'transport-http/src/snapshots/snapshot-sender.ts',
-    find: 'if (offset > furthest) vain = 1;',
-    replace: 'if (offset >= furthest) vain = 1;',
+    find: 'if (offset > furthest) withoutProgress = 1;',
+    replace: 'if (offset >= furthest) withoutProgress = 1;',
     caughtBy: [inClasses('snapshot-sender'), 'five more after the last'],
   },
   {
@@ -372,8 +375,8 @@ const snapshots: readonly Mutant[] = [
   {
     name: 'a pause between attempts cannot be ended',
     file: 'transport-http/src/snapshots/snapshot-sender.ts',
-    find: 'await pause(wire.clock, pauseMs * 2 ** (vain - 1), signal);',
-    replace: 'await wire.clock.sleep(pauseMs * 2 ** (vain - 1));',
+    find: 'await pause(wire.clock, pauseMs * 2 ** (withoutProgress - 1), signal);',
+    replace: 'await wire.clock.sleep(pauseMs * 2 ** (withoutProgress - 1));',
     caughtBy: [inClasses('snapshot-sender'), 'fires in a pause'],
   },
   {

@@ -25,7 +25,7 @@ export const transportMemory: readonly Mutant[] = [
     caughtBy: [bounds, 'at most 256 at a time on their way: 257'],
   },
   {
-    name: 'what was lost with a member takes room of its next life',
+    name: 'messages that were lost with a member take queue space of its next incarnation',
     file: 'transport-memory/src/link.ts',
     find: '    this.#timers.clear();\n',
     replace: '',

@@ -7,9 +7,9 @@ export const walEtcd: readonly Mutant[] = [
   // Errors in single lines of each source file, with the histories that show them.
   {
     name: 'a refused hard state counts as written',
-    file: 'wal-etcd/src/etcd-store.ts',
-    find: 'this.#writtenHardState = written;\n    return error;',
-    replace: 'return error;',
+    file: 'wal-files/src/hard-state-writes.ts',
+    find: 'this.#written = this.#writtenBefore;',
+    replace: '',
     caughtBy: ['wal-etcd/test/histories.test.ts', 'does not count as written: rename'],
     promise: 'shortage',
   },
@@ -199,8 +199,7 @@ export const walEtcd: readonly Mutant[] = [
   {
     name: 'a refused hard state is written with the next group',
     file: 'wal-etcd/src/etcd-store.ts',
-    find: `    this.#unwrittenHardState = unwritten;
-    this.#writtenHardState = written;`,
+    find: 'this.#hardStates.undo();',
     replace: '',
     caughtBy: ['wal-etcd/test/shapes.test.ts', 'and a save of every shape, alone'],
     promise: 'full disk',
@@ -249,7 +248,7 @@ export const walEtcd: readonly Mutant[] = [
   },
   {
     name: 'a hard state that raises only the commit index counts as the same',
-    file: 'wal-etcd/src/etcd-store.ts',
+    file: 'wal-files/src/hard-state-writes.ts',
     find: 'left.vote === right.vote && left.commit === right.commit',
     replace: 'left.vote === right.vote',
     caughtBy: ['wal-etcd/test/conformance.test.ts', 'a save of every shape, alone'],
@@ -328,8 +327,8 @@ export const walEtcd: readonly Mutant[] = [
     name: 'a refused group leaves its records for the next write',
     file: 'wal-etcd/src/etcd-store.ts',
     find: `    writer.rollBack(mark);
-    this.#unwrittenHardState`,
-    replace: `    this.#unwrittenHardState`,
+    this.#hardStates.undo();`,
+    replace: `    this.#hardStates.undo();`,
     caughtBy: ['wal-etcd/test/full-disk.test.ts', 'after a clean close'],
     promise: 'full disk',
   },
@@ -440,9 +439,8 @@ export const walEtcd: readonly Mutant[] = [
   },
   {
     name: 'a refused group takes the commit index along that was accepted before it',
-    file: 'wal-etcd/src/etcd-store.ts',
-    find: `    this.#unwrittenHardState = unwritten;
-`,
+    file: 'wal-files/src/hard-state-writes.ts',
+    find: 'this.#unwritten = this.#unwrittenBefore;',
     replace: '',
     caughtBy: [
       'wal-etcd/test/markers-and-starts.test.ts',

@@ -78,9 +78,9 @@ export const walNative: readonly Mutant[] = [
   {
     name: 'only the first of the waiting commit indexes is kept',
     file: 'wal-native/src/native-store.ts',
-    find: 'this.#noteHardState(hardState);',
+    find: 'this.#hardStates.note(plans);',
     replace:
-      'if (this.#unwrittenHardState === undefined || durable) this.#noteHardState(hardState);',
+      'if (this.#hardStates.unwritten === undefined || durable) this.#hardStates.note(plans);',
     caughtBy: [
       'wal-native/test/closed-cleanly.test.ts',
       'has the newest commit index that was not written on its own',
@@ -369,16 +369,16 @@ export const walNative: readonly Mutant[] = [
   },
   {
     name: 'a commit index that is saved alone is never written',
-    file: 'wal-native/src/native-store.ts',
-    find: 'hardState.vote === vote && hardState.commit === commit;',
-    replace: 'hardState.vote === vote;',
+    file: 'wal-files/src/hard-state-writes.ts',
+    find: 'left.vote === right.vote && left.commit === right.commit;',
+    replace: 'left.vote === right.vote;',
     caughtBy: ['wal-native/test/conformance.test.ts', 'a save of every shape, alone'],
     promise: 'killed process',
   },
   {
     name: 'the hard state of a refused batch is kept for the next one',
     file: 'wal-native/src/native-store.ts',
-    find: 'if (isRefusal(error)) this.#unwrittenHardState = unwrittenBefore;',
+    find: 'if (isRefusal(error)) this.#hardStates.undo();',
     replace: '',
     caughtBy: ['wal-native/test/shapes.test.ts', 'and a save of every shape, alone'],
     promise: 'full disk',

@@ -1,4 +1,4 @@
-/** An authority for a try-out: its files, and what it signs. */
+/** A certificate authority for a try-out, kept in files. */
 import { createPrivateKey, KeyObject, webcrypto } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
@@ -10,15 +10,18 @@ import type { NodeRequest } from './request.ts';
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const hourMs = 3_600_000;
 
-/** When a certificate begins and ends. It begins an hour ago, for clocks that are behind. */
+/**
+ * The validity of a certificate. It starts an hour ago, because clocks of other machines may be
+ * behind.
+ */
 export interface Period {
   readonly notBefore: Date;
   readonly notAfter: Date;
 }
 
 export function periodOf(nowMs: number, days: number): Period {
-  const [begin, end] = [nowMs - hourMs, nowMs + days * 24 * hourMs];
-  return { notBefore: new Date(begin), notAfter: new Date(end) };
+  const [start, end] = [nowMs - hourMs, nowMs + days * 24 * hourMs];
+  return { notBefore: new Date(start), notAfter: new Date(end) };
 }
 
 export class TryOutAuthority {
@@ -30,7 +33,7 @@ export class TryOutAuthority {
     this.#key = key;
   }
 
-  /** The one of the directory, or a new one where it has none. */
+  /** Opens the authority of the directory, or makes a new one. */
   static async open(
     directory: string,
     clusterId: bigint,
@@ -45,7 +48,7 @@ export class TryOutAuthority {
     }
     if (pem !== undefined || key !== undefined) {
       throw new Error(
-        `${directory} has one of ca.pem and ca.key.pem: give both, or take both away`,
+        `${directory} has only one of ca.pem and ca.key.pem: add the other, or remove it`,
       );
     }
     const keys = await newKeys();
@@ -101,7 +104,7 @@ export class TryOutAuthority {
     await write(directory, `node-${id}.pem`, `${certificate.toString('pem')}\n`, 0o644);
   }
 
-  /** Writes the revocation list: the last one with the certificates of these nodes added. */
+  /** Writes the revocation list: the previous list plus the certificates of these nodes. */
   async revoke(directory: string, ids: readonly bigint[], period: Period): Promise<void> {
     const before = await readOrNothing(join(directory, 'crl.pem'));
     const serials = new Set(
@@ -146,7 +149,7 @@ function writeKey(
   return write(directory, name, pem.toString(), 0o600);
 }
 
-/** Nothing is ever overwritten. */
+/** Writes a new file. Rejects when the file exists. */
 const write = (directory: string, name: string, text: string, mode: number): Promise<void> =>
   writeFile(join(directory, name), text, { mode, flag: 'wx' });
 

@@ -1,11 +1,10 @@
-/** Makes the certificates of a try-out. */
+/** Makes the certificates for a try-out. */
 import { mkdir } from 'node:fs/promises';
 import { nodeEnvironment } from '@babuza/vfs';
 import type { CertificatesRequest } from './request.ts';
 
 /**
- * Returns what was done, for people. Files that are there already are not overwritten, except the
- * revocation list.
+ * Returns a message for the user. Existing files are not overwritten, except the revocation list.
  */
 export async function makeCertificates({
   directory,
@@ -14,7 +13,7 @@ export async function makeCertificates({
   nodes,
   revoked,
 }: CertificatesRequest): Promise<string> {
-  // The library for certificates needs the other one to be there when it is loaded.
+  // `@peculiar/x509` needs `reflect-metadata` to be loaded first.
   await import('reflect-metadata');
   const { periodOf, TryOutAuthority } = await import('./authority.ts');
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -23,5 +22,5 @@ export async function makeCertificates({
   for (const node of nodes) await authority.issue(directory, clusterId, node, period);
   await authority.revoke(directory, revoked, period);
   const names = nodes.map(({ id }) => `node-${id}.pem, node-${id}.key.pem, `).join('');
-  return `${directory} has ${names}ca.pem and crl.pem, good for ${days} days; keep ca.key.pem away from the members\n`;
+  return `${directory} has ${names}ca.pem and crl.pem, valid for ${days} days; do not copy ca.key.pem to the members\n`;
 }

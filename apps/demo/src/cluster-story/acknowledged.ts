@@ -1,16 +1,16 @@
 /**
- * What clients were told is written: kept here, outside of all nodes, and compared with each of
- * them at the end.
+ * The acknowledged writes of all clients. They are recorded outside of the nodes, and compared with
+ * each node at the end.
  */
 import { sha256Of } from '../common/documents.ts';
 
 export class Acknowledged {
-  /** By key: the SHA-256 of the value that was acknowledged last. */
+  /** The SHA-256 of the acknowledged value, by key. */
   readonly #hashes = new Map<string, string>();
   #bytes = 0;
   #writes = 0;
 
-  /** Keys are written once each. */
+  /** Records an acknowledged write. Each key is written only once. */
   add(key: string, value: Uint8Array): void {
     this.#hashes.set(key, sha256Of(value));
     this.#bytes += value.length;
@@ -29,11 +29,11 @@ export class Acknowledged {
     return [...this.#hashes.keys()];
   }
 
-  /** What is wrong with what a node has, or nothing. */
+  /** Describes how the value that a node returned is wrong; `undefined` when it is right. */
   problemOf(key: string, found: Uint8Array | undefined): string | undefined {
-    if (found === undefined) return `${key} was acknowledged and is missing`;
+    if (found === undefined) return `${key} was acknowledged, but is missing`;
     return sha256Of(found) === this.#hashes.get(key)
       ? undefined
-      : `${key} is there, and is not what was acknowledged`;
+      : `${key} has another value than the acknowledged one`;
   }
 }

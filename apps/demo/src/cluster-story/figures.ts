@@ -1,6 +1,6 @@
 /**
- * The smallest sample that `share` (above 0, to 1) of all are not above: the nearest rank; NaN of
- * none.
+ * The percentile of the samples by the nearest-rank method: `share` is above 0 and at most 1.
+ * Returns NaN when there are no samples.
  */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = [...samples].sort((left, right) => left - right);

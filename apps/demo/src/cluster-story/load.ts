@@ -1,6 +1,6 @@
 /**
- * Many clients that write the pieces of documents, each until it is acknowledged, whatever happens
- * to the nodes.
+ * Clients that write the pieces of the documents. A client repeats each write until it is
+ * acknowledged.
  */
 import type { KeyValueClient } from '../cluster/client/index.ts';
 import { readPiece, type Piece } from '../common/documents.ts';
@@ -12,11 +12,11 @@ export class Load {
   readonly #root: string;
   readonly #pieces: readonly Piece[];
   readonly #acknowledged: Acknowledged;
-  /** Of each write, in ms. */
+  /** The latency of each acknowledged write. */
   readonly latenciesMs: number[] = [];
   /**
-   * Keys that had a value already when they were written, though each is written once: it was
-   * applied twice.
+   * Keys that already had a value when they were written. Each key is written once, so such a write
+   * was applied twice.
    */
   readonly appliedTwice: string[] = [];
   #next = 0;
@@ -37,14 +37,14 @@ export class Load {
     return this.latenciesMs.length;
   }
 
-  /** From the first call to the last acknowledgement. */
+  /** The seconds from the start of `run` to the last acknowledgement. */
   get seconds(): number {
     return this.#tookMs / 1000;
   }
 
   /**
-   * Resolves when every piece is acknowledged. Rejects with the first error that a client does not
-   * get over.
+   * Resolves when every piece is acknowledged. Rejects with the first error that a client cannot
+   * resolve by trying again.
    */
   async run(clients: readonly KeyValueClient[]): Promise<void> {
     const startMs = performance.now();
@@ -52,7 +52,7 @@ export class Load {
     this.#tookMs = performance.now() - startMs;
   }
 
-  /** Resolves when this share of all writes is acknowledged, from 0 to 1. */
+  /** Resolves when this share of all writes, 0 to 1, is acknowledged. */
   reached(share: number): Promise<void> {
     const writes = Math.floor(this.total * share);
     if (this.done >= writes) return Promise.resolve();

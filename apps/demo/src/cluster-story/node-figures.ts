@@ -1,4 +1,4 @@
-/** The memory, handles and disk of a node, as its process and the file system tell them. */
+/** Measures the memory, handles and disk space of a node. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from '../cluster/cluster.ts';
@@ -6,12 +6,12 @@ import type { KeyValueClient } from '../cluster/client/index.ts';
 
 export interface ProcessFigures {
   readonly rssBytes: number;
-  /** The heap of JavaScript, and memory outside of it that belongs to its objects. */
+  /** The JavaScript heap, and the memory outside of it that its objects own. */
   readonly heapBytes: number;
   readonly handles: number;
 }
 
-/** Nothing where the node does not answer within two seconds. */
+/** Returns `undefined` when the node does not answer within two seconds. */
 export async function processFigures(
   client: KeyValueClient,
   { apiUrl }: ClusterNode,
@@ -32,7 +32,7 @@ function figureOf(figures: unknown, name: string): number {
   return typeof value === 'number' ? value : 0;
 }
 
-/** Bytes on the disk. Files come and go while one looks. */
+/** Allocated bytes of all files below `directory`. A file that disappears meanwhile counts as 0. */
 export async function bytesBelow(directory: string): Promise<number> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
   let bytes = 0;

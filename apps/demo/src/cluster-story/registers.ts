@@ -1,6 +1,6 @@
 /**
- * Clients that read, write and compare-and-set a few keys at once, all the time, and write down
- * what they called and were answered. Whether one copy could have answered so is judged at the end.
+ * Clients that read, write and compare-and-set the same few keys concurrently, and record each call
+ * with its answer. At the end the recorded history is checked for linearizability.
  */
 import {
   checkKeyValueHistory,
@@ -12,14 +12,14 @@ import type { KeyValueClient } from '../cluster/client/index.ts';
 
 const keys = ['red', 'green', 'blue'];
 /**
- * Of one client, until all go on to other keys: so no history becomes so long that it could not be
- * judged.
+ * After this many calls a client goes on to new keys. This bounds the history of each key, so that
+ * the checker can finish.
  */
 const callsPerRound = 120;
 const pauseMs = 15;
-/** Of a read that asks one node, which may be down. */
+/** The deadline of a read that is sent to one node, which may be down. */
 const readDeadlineMs = 500;
-/** Of the judge, for each key. */
+/** The checker gives up on a key after this many steps. */
 const stepsMax = 20_000_000;
 
 export class Registers {
@@ -28,35 +28,44 @@ export class Registers {
   #moments = 0;
   #running: Promise<void> = Promise.resolve();
 
-  /** Reads also ask a node of `places`, any of them: each has to give what is current. */
-  start(clients: readonly KeyValueClient[], places: () => readonly string[]): void {
-    const working = clients.map((client, number) => this.#work(client, number, places));
+  /**
+   * Starts the clients. `apiUrls` returns the APIs of the running nodes: half of the reads are sent
+   * to one of them, because a linearizable read must return the current value at every node.
+   */
+  start(clients: readonly KeyValueClient[], apiUrls: () => readonly string[]): void {
+    const working = clients.map((client, number) => this.#work(client, number, apiUrls));
     this.#running = Promise.all(working).then(() => undefined);
     // It is awaited by `stop`.
     this.#running.catch(() => undefined);
   }
 
-  /** Ends them; what is under way is answered, or stays of unknown outcome. */
+  /**
+   * Ends the clients after their current calls. A call that gets no answer keeps an unknown
+   * outcome.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
   }
 
-  /** Writes that may have taken effect or not. A read without an answer says nothing. */
+  /**
+   * The number of writes whose outcome is unknown. A read without an answer has no effect, so it
+   * does not count.
+   */
   get unknown(): number {
     return this.operations.filter(
       ({ input, returned }) => returned === undefined && input.kind !== 'get',
     ).length;
   }
 
-  judge(): ReturnType<typeof checkKeyValueHistory> {
+  check(): ReturnType<typeof checkKeyValueHistory> {
     return checkKeyValueHistory(this.operations, stepsMax);
   }
 
   async #work(
     client: KeyValueClient,
     number: number,
-    places: () => readonly string[],
+    apiUrls: () => readonly string[],
   ): Promise<void> {
     let serial = 0;
     const seen = new Map<string, string | undefined>();
@@ -65,7 +74,7 @@ export class Registers {
       const key = `${keys[serial % keys.length]}-${round}`;
       const value = `${number}-${(serial += 1)}`;
       const input = inputOf(key, value, seen.get(key));
-      const output = await this.#call(client, number, input, oneOf(places()));
+      const output = await this.#call(client, number, input, oneOf(apiUrls()));
       if (input.kind === 'get' && typeof output !== 'boolean') seen.set(key, output);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
@@ -75,19 +84,19 @@ export class Registers {
     client: KeyValueClient,
     number: number,
     input: KeyValueInput,
-    place: string | undefined,
+    apiUrl: string | undefined,
   ): Promise<KeyValueOutput> {
     const at = this.operations.length;
     const calledAt = (this.#moments += 1);
     this.operations.push({ client: number, input, calledAt });
     try {
-      const output = await answerOf(client, input, place);
+      const output = await answerOf(client, input, apiUrl);
       const returned = { at: (this.#moments += 1), output };
       this.operations[at] = { client: number, input, calledAt, returned };
       return output;
     } catch {
-      // Of unknown outcome: it may still take effect. A client that goes on is another one to the
-      // judge.
+      // The outcome is unknown: the write may still take effect. The checker treats an operation
+      // that has not returned as concurrent with everything later.
       return undefined;
     }
   }
@@ -102,19 +111,21 @@ function inputOf(key: string, value: string, expected: string | undefined): KeyV
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Half of the time nothing: the client asks whom it takes for the leader. */
-const oneOf = (places: readonly string[]): string | undefined =>
-  places[Math.floor(Math.random() * places.length * 2)];
+/**
+ * Returns `undefined` half of the time: then the client asks the node that it takes for the leader.
+ */
+const oneOf = (apiUrls: readonly string[]): string | undefined =>
+  apiUrls[Math.floor(Math.random() * apiUrls.length * 2)];
 
 async function answerOf(
   client: KeyValueClient,
   input: KeyValueInput,
-  place: string | undefined,
+  apiUrl: string | undefined,
 ): Promise<KeyValueOutput> {
   const key = `registers/${input.key}`;
   if (input.kind === 'get') {
-    const where = place === undefined ? {} : { at: place, deadlineMs: readDeadlineMs };
-    const value = await client.get(key, where);
+    const options = apiUrl === undefined ? {} : { at: apiUrl, deadlineMs: readDeadlineMs };
+    const value = await client.get(key, options);
     return value === undefined ? undefined : new TextDecoder().decode(value);
   }
   if (input.kind === 'put') {

@@ -1,11 +1,11 @@
-/** What happens to the cluster while it is loaded. */
+/** The changes and faults of the cluster story: a kill, a restart, a new member, a removal. */
 import type { ClusterNode } from '../cluster/cluster.ts';
 import { byteSize, duration } from '../common/figures.ts';
 import type { Stage } from './stage.ts';
 
 export interface Failover {
   readonly killed: ClusterNode;
-  /** From SIGKILL until a write was acknowledged that began after it. */
+  /** The time from SIGKILL to the acknowledgement of a write that began after it. */
   readonly tookMs: number;
 }
 
@@ -24,10 +24,13 @@ export async function killLeader(stage: Stage): Promise<Failover> {
   return { killed: leader, tookMs };
 }
 
-/** On the directory that it has left. Its log still has its entries: no snapshot is needed. */
+/**
+ * Restarts the node on its own directory. The leader's log still has the entries that it missed, so
+ * no snapshot is needed.
+ */
 export async function restartKilled(stage: Stage, node: ClusterNode): Promise<void> {
   const startMs = performance.now();
-  const { tookOver } = await stage.watchingSnapshots(node.id, async () => {
+  const { hasInstalledSnapshot } = await stage.watchingSnapshots(node.id, async () => {
     await stage.cluster.start(node.id);
     const leader = await stage.leader();
     const { commitIndex } = await stage.admin.cluster.status({ at: leader.apiUrl });
@@ -36,17 +39,20 @@ export async function restartKilled(stage: Stage, node: ClusterNode): Promise<vo
       return appliedIndex >= commitIndex ? true : undefined;
     });
   });
-  const how = tookOver ? 'from a snapshot' : 'from its own log and what it had missed';
+  const how = hasInstalledSnapshot
+    ? 'from a snapshot'
+    : 'from its own log and the entries that it had missed';
   stage.timeline.good(
     `node ${node.id} is back on its directory and has caught up in ${duration(performance.now() - startMs)}, ${how}`,
   );
 }
 
-/** A place for one more node, known to the members; its process is not started yet. */
+/** Adds a new node as a learner. Its process is not started yet. */
 export async function addLearner(stage: Stage): Promise<bigint> {
   const { cluster, admin } = stage;
   const { id, address, apiUrl: api } = await cluster.prepare();
-  // Refused while another change is under way, as that of a node that makes its API known.
+  // The leader refuses the change while another one is pending, for instance when a node announces
+  // its API.
   await stage.eventually(`node ${id} as a learner`, async () => {
     const { members } = await admin.cluster.members();
     if (members.every((member) => member.id !== id)) {
@@ -57,7 +63,7 @@ export async function addLearner(stage: Stage): Promise<bigint> {
   return id;
 }
 
-/** A learner that gets a snapshot and what follows, and then a vote. */
+/** Adds a learner that receives a snapshot and the entries after it, and promotes it to a voter. */
 export async function newcomerBySnapshot(stage: Stage): Promise<void> {
   const { admin, cluster, timeline } = stage;
   const leader = await stage.leader();
@@ -66,30 +72,30 @@ export async function newcomerBySnapshot(stage: Stage): Promise<void> {
   timeline.note(`a snapshot at index ${index}: ${keys} keys, ${byteSize(bytes)}`);
   const id = await addLearner(stage);
   const startMs = performance.now();
-  await stage.watchingSnapshots(id, async (hasTakenOver) => {
+  await stage.watchingSnapshots(id, async (hasInstalled) => {
     await cluster.start(id);
     timeline.note(`node ${id} joins as a learner`);
-    await stage.eventually(`a snapshot on node ${id}`, async () => hasTakenOver() || undefined);
+    await stage.eventually(`a snapshot on node ${id}`, async () => hasInstalled() || undefined);
   });
   timeline.note(
-    `node ${id} has taken over a snapshot after ${duration(performance.now() - startMs)}`,
+    `node ${id} has installed a snapshot after ${duration(performance.now() - startMs)}`,
   );
-  await stage.eventually(`a vote for node ${id}`, async () => {
+  await stage.eventually(`the promotion of node ${id}`, async () => {
     await admin.cluster.promoteMember(id);
     return true;
   });
   timeline.good(
-    `node ${id} has caught up and has a vote after ${duration(performance.now() - startMs)}`,
+    `node ${id} has caught up and is a voter after ${duration(performance.now() - startMs)}`,
   );
 }
 
-/** A follower of the first members leaves for good. */
-export async function letOneGo(stage: Stage): Promise<void> {
+/** Removes a follower that was a member from the start. */
+export async function removeFollower(stage: Stage): Promise<void> {
   const { admin, cluster, timeline } = stage;
   const leader = await stage.leader();
   const leaving = cluster.running.find(({ id, isFirst }) => isFirst && id !== leader.id);
   if (leaving === undefined) return;
-  await stage.eventually(`node ${leaving.id} is removed`, async () => {
+  await stage.eventually(`the removal of node ${leaving.id}`, async () => {
     const { members } = await admin.cluster.members();
     if (members.every(({ id }) => id !== leaving.id)) return true;
     await admin.cluster.removeMember(leaving.id);

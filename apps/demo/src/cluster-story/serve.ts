@@ -1,6 +1,6 @@
 /**
- * The cluster stays, and does what it is told: a small prompt. Commands may also come from a pipe,
- * a line each.
+ * A prompt that keeps the cluster running and executes commands. Commands may also come from a
+ * pipe, one per line.
  */
 import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
@@ -8,18 +8,18 @@ import { byteSize } from '../common/figures.ts';
 import { addLearner } from './scenes.ts';
 import type { Stage } from './stage.ts';
 
-const help = `status                 each node: role, term, indexes, keys
-members                who belongs, and where
+const help = `status                 show each node: role, term, indexes, keys
+members                list the members and their addresses
 put KEY VALUE          get KEY          delete KEY
-kill ID                SIGKILL          restart ID
-partition ID[,ID…]     cut these off from the others       heal
-transfer [ID]          leadership
-add                    a new node: a learner that is promoted when it has caught up
-remove ID              for good, and ends its process
-snapshot [ID]          of this node, or of the leader
+kill ID                send SIGKILL     restart ID
+partition ID[,ID…]     cut these nodes off from the others       heal
+transfer [ID]          transfer leadership to this node, or to any voter
+add                    start a new node as a learner; it is promoted when it has caught up
+remove ID              remove the member for good, and end its process
+snapshot [ID]          take a snapshot on this node, or on the leader
 help                   exit`;
 
-/** `text` is what stands behind the name. */
+/** A command. `text` is the rest of the line after its name. */
 type Command = (stage: Stage, text: string) => Promise<string>;
 
 const commands: Readonly<Record<string, Command>> = {
@@ -27,27 +27,27 @@ const commands: Readonly<Record<string, Command>> = {
   members,
   put: async ({ admin }, text) => {
     const [, key, value] = /^(\S+)\s(.*)$/.exec(text) ?? [];
-    if (key === undefined || value === undefined) throw new RangeError('put KEY VALUE');
+    if (key === undefined || value === undefined) throw new RangeError('expected: put KEY VALUE');
     const { index } = await admin.put(key, Buffer.from(value));
     return `written at index ${index}`;
   },
   get: async ({ admin }, key) => {
     const value = await admin.get(key);
-    return value === undefined ? 'there is none' : Buffer.from(value).toString();
+    return value === undefined ? 'the key has no value' : Buffer.from(value).toString();
   },
   delete: async ({ admin }, key) => {
     const { existed } = await admin.delete(key);
-    return existed ? 'deleted' : 'there was none';
+    return existed ? 'deleted' : 'the key had no value';
   },
   kill: async ({ cluster }, id) => {
-    if (!cluster.node(idOf(id)).handle.isRunning) return `node ${id} is down already`;
+    if (!cluster.node(idOf(id)).handle.isRunning) return `node ${id} is already down`;
     await cluster.kill(idOf(id));
-    return `node ${id} is gone`;
+    return `node ${id} was killed`;
   },
   restart: async ({ cluster }, id) => {
-    if (cluster.node(idOf(id)).handle.isRunning) return `node ${id} runs`;
+    if (cluster.node(idOf(id)).handle.isRunning) return `node ${id} is already running`;
     await cluster.start(idOf(id));
-    return `node ${id} runs again on its directory`;
+    return `node ${id} was restarted on its directory`;
   },
   partition: async ({ cluster }, ids) => {
     const apart = ids.split(',').map((id) => cluster.node(idOf(id.trim())).id);
@@ -56,7 +56,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   heal: async ({ cluster }) => {
     cluster.heal();
-    return 'everybody hears everybody';
+    return 'all nodes can reach each other';
   },
   transfer: async ({ admin }, id) => {
     const leader = await admin.cluster.transferLeadership(id === '' ? undefined : idOf(id));
@@ -66,23 +66,23 @@ const commands: Readonly<Record<string, Command>> = {
   remove: async ({ admin, cluster }, id) => {
     await admin.cluster.removeMember(idOf(id));
     await cluster.remove(idOf(id));
-    return `node ${id} is removed; its id never returns`;
+    return `node ${id} is removed; its id is never used again`;
   },
   snapshot: async (stage, id) => {
     const node = id === '' ? await stage.leader() : stage.cluster.node(idOf(id));
     const { index } = await stage.admin.cluster.takeSnapshot({ at: node.apiUrl });
-    return `a snapshot of node ${node.id} at index ${index}`;
+    return `node ${node.id} has a snapshot at index ${index}`;
   },
   help: async () => help,
 };
 
 /**
- * Until `exit`, or the end of the input. Of commands from elsewhere than a terminal it is shown
- * what they were.
+ * Runs commands until `exit` or the end of the input. Commands that do not come from a terminal are
+ * echoed.
  */
 export async function serve(stage: Stage, input: Readable & { isTTY?: boolean }): Promise<void> {
   const { terminal } = stage;
-  terminal.step('The cluster is yours: type help, or exit');
+  terminal.step('The cluster keeps running: type help, or exit');
   const lines = createInterface({ input, terminal: false });
   terminal.prompt('> ');
   for await (const line of lines) {
@@ -99,10 +99,10 @@ async function run(stage: Stage, name: string, text: string): Promise<void> {
   const { terminal } = stage;
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    terminal.warn(`there is no ${name}; type help`);
+    terminal.warn(`unknown command ${name}; type help`);
     return;
   }
-  const slow = setTimeout(() => terminal.note('not done yet'), 1000);
+  const slow = setTimeout(() => terminal.note('still running'), 1000);
   try {
     for (const line of (await command(stage, text)).split('\n')) terminal.note(line);
   } catch (error) {
@@ -138,14 +138,14 @@ async function add(stage: Stage): Promise<string> {
   const { admin, cluster } = stage;
   const id = await addLearner(stage);
   await cluster.start(id);
-  await stage.eventually(`a vote for node ${id}`, async () => {
+  await stage.eventually(`the promotion of node ${id}`, async () => {
     await admin.cluster.promoteMember(id);
     return true;
   });
-  return `node ${id} has caught up and has a vote`;
+  return `node ${id} has caught up and is a voter`;
 }
 
 function idOf(text: string): bigint {
   if (/^\d{1,19}$/.test(text)) return BigInt(text);
-  throw new RangeError(`which node? ${text === '' ? 'nothing' : text} is no id`);
+  throw new RangeError(`expected the id of a node, got ${text === '' ? 'nothing' : text}`);
 }

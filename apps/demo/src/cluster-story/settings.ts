@@ -1,22 +1,22 @@
-/** What a run of a story of the cluster is asked to do. */
+/** The settings of the stories that run a cluster. */
 import type { SearchLimits } from '../common/documents.ts';
 
 export interface ClusterSettings {
-  /** Processes at the beginning. */
+  /** The number of node processes at the start. */
   readonly nodes: number;
-  /** Of all nodes, or one for each, in turn. */
+  /** The log types, which the nodes take in turn. */
   readonly walTypes: readonly string[];
-  /** Where everything is to lie and to stay; without it, it is temporary. */
+  /** The folder that keeps all files. A temporary folder is used when it is `undefined`. */
   readonly keptFolder: string | undefined;
 }
 
 export interface ClusterStorySettings extends ClusterSettings, SearchLimits {
-  /** Keeps the cluster at the end, with a prompt. */
+  /** Keeps the cluster running at the end, with a prompt. */
   readonly serves: boolean;
-  /** Clients that write documents. */
+  /** The number of clients that write documents. */
   readonly clients: number;
   readonly inputFolder: string;
-  /** How that folder and the choice of files in it are called when they are told. */
+  /** The text that describes the folder and the choice of files to the user. */
   readonly inputName: string;
   readonly wanted: (fileName: string) => boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * What the steps of a story share: the cluster, its clients, where it prints, and what did not
- * hold.
+ * The context that the steps of a story share: the cluster, its clients, the terminal, and the list
+ * of failures.
  */
 import { Cluster, type ClusterNode } from '../cluster/cluster.ts';
 import { KeyValueClient } from '../cluster/client/index.ts';
@@ -15,7 +15,7 @@ export interface StageSettings {
   readonly withProxies: boolean;
   /** Whether disks can be made to hang. Default: false. */
   readonly withHangingDisks?: boolean | undefined;
-  /** Certificates of each member, where members talk TLS. */
+  /** The certificates of each member, when members use mutual TLS. */
   readonly tlsOf?: ((id: bigint) => TlsFiles) | undefined;
   readonly snapshotEntries: number;
   readonly compactionMargin: number;
@@ -23,7 +23,7 @@ export interface StageSettings {
 
 export type NoticeListener = (id: bigint, notice: NodeNotice) => void;
 
-/** Long enough for a leader that was killed to be replaced, several times. */
+/** This is long enough to replace a killed leader several times. */
 const deadlineMs = 30_000;
 
 export class Stage {
@@ -42,7 +42,7 @@ export class Stage {
     this.admin = this.client();
   }
 
-  /** It ends with the workplace, also while it still opens. */
+  /** Opens the cluster. It is closed with the workplace, even when opening has not finished. */
   static async open(
     terminal: Terminal,
     workplace: Workplace,
@@ -59,14 +59,14 @@ export class Stage {
       walTypeOf: (id) => walTypes[(Number(id) - 1) % walTypes.length] ?? 'babuza-wal',
       onNotice: (id, notice) => {
         if (stage === undefined) early.push([id, notice]);
-        else stage.#heard(id, notice);
+        else stage.#notify(id, notice);
       },
       onFailure: (_, message) => stage?.fail(message),
     });
     const opened = new Stage(terminal, timeline, cluster);
     workplace.closesFirst(() => opened.close());
     stage = opened;
-    for (const [id, notice] of early) opened.#heard(id, notice);
+    for (const [id, notice] of early) opened.#notify(id, notice);
     return opened;
   }
 
@@ -74,7 +74,7 @@ export class Stage {
     return this.#cluster;
   }
 
-  /** A client of its own, with a session of its own. Closed with the stage. */
+  /** Makes a client with its own session. It is closed with the stage. */
   client(attemptTimeoutMs = 1500): KeyValueClient {
     const nodes = this.#cluster.nodes.map(({ apiUrl }) => apiUrl);
     const client = new KeyValueClient({ nodes, deadlineMs, attemptTimeoutMs });
@@ -87,7 +87,7 @@ export class Stage {
     this.terminal.bad(text);
   }
 
-  /** The listener hears of every node while `act` runs. */
+  /** Calls the listener for each notice of a node while `act` runs. */
   async listening<T>(listener: NoticeListener, act: () => Promise<T>): Promise<T> {
     this.#listeners.add(listener);
     try {
@@ -97,20 +97,20 @@ export class Stage {
     }
   }
 
-  /** Whether this node has taken over a snapshot since `act` was called, and what that gave. */
+  /** Runs `act`, and returns its result and whether this node installed a snapshot meanwhile. */
   async watchingSnapshots<T>(
     id: bigint,
-    act: (hasTakenOver: () => boolean) => Promise<T>,
-  ): Promise<{ readonly result: T; readonly tookOver: boolean }> {
-    let tookOver = false;
+    act: (hasInstalled: () => boolean) => Promise<T>,
+  ): Promise<{ readonly result: T; readonly hasInstalledSnapshot: boolean }> {
+    let hasInstalledSnapshot = false;
     const listener: NoticeListener = (of, { type }) => {
-      if (of === id && type === 'snapshot-installed') tookOver = true;
+      if (of === id && type === 'snapshot-installed') hasInstalledSnapshot = true;
     };
-    const result = await this.listening(listener, () => act(() => tookOver));
-    return { result, tookOver };
+    const result = await this.listening(listener, () => act(() => hasInstalledSnapshot));
+    return { result, hasInstalledSnapshot };
   }
 
-  /** The node that leads, by the word of the majority of those that run. */
+  /** Finds the node that the members name as leader and that takes itself for the leader. */
   async leader(): Promise<ClusterNode> {
     return this.eventually('a leader', async () => {
       const { leader } = await this.admin.cluster.members();
@@ -121,7 +121,10 @@ export class Stage {
     });
   }
 
-  /** What `ask` gives at last; it is asked again when it gives nothing, or fails. */
+  /**
+   * Calls `ask` until it returns a value. It is called again when it returns `undefined` or
+   * rejects, for up to 30 s.
+   */
   async eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
     const endMs = performance.now() + deadlineMs;
     let problem: unknown;
@@ -134,10 +137,12 @@ export class Stage {
       }
       await new Promise((resolve) => setTimeout(resolve, 30));
     }
-    throw new Error(`${what} did not come about within ${deadlineMs / 1000} s`, { cause: problem });
+    throw new Error(`${what}: it did not happen within ${deadlineMs / 1000} s`, { cause: problem });
   }
 
-  /** Every node that runs has applied what the leader has committed. */
+  /**
+   * Waits until every running node has applied the leader's commit index, and returns that index.
+   */
   async agree(): Promise<number> {
     const leader = await this.leader();
     const { commitIndex } = await this.admin.cluster.status({ at: leader.apiUrl });
@@ -155,7 +160,7 @@ export class Stage {
     await this.#cluster.close();
   }
 
-  #heard(id: bigint, notice: NodeNotice): void {
+  #notify(id: bigint, notice: NodeNotice): void {
     for (const listener of this.#listeners) listener(id, notice);
   }
 }

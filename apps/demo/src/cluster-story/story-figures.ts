@@ -1,4 +1,4 @@
-/** The figures of a run, each with what it is: all of them were counted or measured in this run. */
+/** Prints the figures of a run. All of them were counted or measured in this run. */
 import { byteSize, count, counted, duration } from '../common/figures.ts';
 import type { Acknowledged } from './acknowledged.ts';
 import { percentile } from './figures.ts';
@@ -20,37 +20,37 @@ export async function printClusterFigures(
   terminal.step('Figures of this run');
   const { latenciesMs, seconds } = load;
   terminal.table([
-    ['writes', count(acknowledged.writes), 'acknowledged; each of them was compared on every node'],
-    ['content', byteSize(acknowledged.bytes), 'of the values'],
+    ['writes', count(acknowledged.writes), 'acknowledged; each was compared on every node'],
+    ['content', byteSize(acknowledged.bytes), 'total size of the values'],
     [
       'proposals',
       `${Math.round(acknowledged.writes / seconds)}/s`,
-      'of the load, with all that was done to the nodes',
+      'acknowledged per second, faults included',
     ],
-    ['p50', duration(percentile(latenciesMs, 0.5)), 'of a write, from the client and back'],
-    ['p99', duration(percentile(latenciesMs, 0.99)), 'of a write; the killed leader is in it'],
+    ['p50', duration(percentile(latenciesMs, 0.5)), 'latency of a write, as the client sees it'],
+    ['p99', duration(percentile(latenciesMs, 0.99)), 'latency of a write, the failover included'],
     [
       'slowest',
       duration(Math.max(...latenciesMs)),
-      'the write that waited for the new leader longest, as a rule',
+      'usually the write that waited longest for the new leader',
     ],
-    ['failover', duration(tookMs), 'from SIGKILL to a write that was sent after it'],
+    ['failover', duration(tookMs), 'from SIGKILL to the acknowledgement of a write sent after it'],
     [
       'syncs',
       (figure('syncs') / numberAt(all, 'wal', 'entries')).toFixed(2),
-      'for each entry of the leader: many share one',
+      'syncs per entry on the leader; many entries share a sync',
     ],
     [
       'log',
       byteSize(figure('bytesWritten')),
-      `written by the leader; ${counted(held, 'entry', 'entries')} are in it now`,
+      `written by the leader; ${counted(held, 'entry', 'entries')} in the log now`,
     ],
-    ['index', byteSize(figure('indexBytes')), 'memory of the index of that log'],
-    ['cache', byteSize(figure('cacheBytes')), 'memory of its cached entries'],
+    ['index', byteSize(figure('indexBytes')), 'memory of the index of the log'],
+    ['cache', byteSize(figure('cacheBytes')), 'memory of the cached entries'],
     [
       'heap',
       byteSize(figure('heapUsed') + figure('external')),
-      `of the leader, its state of ${byteSize(bytes)} included`,
+      `memory of the leader, including ${byteSize(bytes)} of state`,
     ],
   ]);
 }

@@ -1,7 +1,7 @@
 /**
- * The story of a cluster: real files are written through several clients while its leader is killed
- * and comes back, a member joins by snapshot and another leaves; then everything that was
- * acknowledged is looked for on every node, and the history of clients is judged.
+ * The cluster story: clients write real files while the leader is killed and comes back, a member
+ * joins by snapshot, and another leaves. Then every acknowledged write is looked up on every node,
+ * and the history of the clients is checked.
  */
 import { readdir } from 'node:fs/promises';
 import { counted, byteSize, duration } from '../common/figures.ts';
@@ -17,21 +17,21 @@ import type { ClusterStorySettings } from './settings.ts';
 import { Stage } from './stage.ts';
 import {
   killLeader,
-  letOneGo,
+  removeFollower,
   newcomerBySnapshot,
   restartKilled,
   type Failover,
 } from './scenes.ts';
-import { conclude, judge, judgeOnce } from './verdict.ts';
+import { conclude, checkHistory, checkAppliedOnce } from './verdict.ts';
 import { printClusterFigures } from './story-figures.ts';
 import { verifyEverywhere } from './verifying.ts';
 
-/** Small enough that snapshots are made while one watches. */
+/** This is small enough that snapshots are taken during the run. */
 const snapshotEntries = 4000;
 const compactionMargin = 500;
 const registerClients = 3;
 
-/** Tells the story; returns what did not hold, in sentences. */
+/** Runs the story. Returns a sentence for each check that failed. */
 export async function tellClusterStory(
   terminal: Terminal,
   workplace: Workplace,
@@ -41,7 +41,7 @@ export async function tellClusterStory(
   terminal.line(
     terminal.style(
       'bold',
-      'Babuza: a cluster that is loaded, loses its leader, changes, and loses no write',
+      'Babuza: a cluster under load loses its leader and changes its members, but loses no write',
     ),
   );
   const { root, documents, bytes } = await findDocuments(
@@ -50,14 +50,18 @@ export async function tellClusterStory(
     settings,
   );
   if (documents.length === 0) {
-    throw new NoDocumentsError(`there are no documents to write in ${settings.inputFolder}`);
+    throw new NoDocumentsError(
+      `there are no documents in ${settings.inputFolder}; choose another --input`,
+    );
   }
   const pieces = piecesOf(documents);
   const { storageRoot } = workplace;
   if ((await readdir(storageRoot)).length > 0) {
-    throw new Error(`there is something in ${storageRoot} already; the story begins with nothing`);
+    throw new Error(`${storageRoot} is not empty; this story needs an empty --dir`);
   }
-  terminal.step(`Start ${counted(settings.nodes, 'node')}: a process, a port and a directory each`);
+  terminal.step(
+    `Start ${counted(settings.nodes, 'node')}, each with its own process, port and directory`,
+  );
   const stage = await Stage.open(terminal, workplace, {
     nodes: settings.nodes,
     walTypes: settings.walTypes,
@@ -72,17 +76,17 @@ export async function tellClusterStory(
     `to write: ${counted(pieces.length, 'value')}, ${byteSize(bytes)}: ${settings.inputName}`,
   );
   const { registers, failover } = await play(stage, load, settings);
-  terminal.step('Look for everything that was acknowledged, on every node');
+  terminal.step('Look up every acknowledged write on every node');
   await verifyEverywhere(stage, acknowledged);
-  judgeOnce(stage, load.appliedTwice);
-  judge(stage, registers, registerClients);
+  checkAppliedOnce(stage, load.appliedTwice);
+  checkHistory(stage, registers, registerClients);
   await printClusterFigures(stage, load, acknowledged, failover);
   conclude(stage, workplace, duration(performance.now() - startMs));
   if (settings.serves) await serve(stage, process.stdin);
   return stage.failures;
 }
 
-/** Who leads, and where each is. */
+/** Prints the role, process and addresses of each node. */
 async function introduce(stage: Stage): Promise<void> {
   const leader = await stage.leader();
   for (const { id, apiUrl, handle, address } of stage.cluster.nodes) {
@@ -100,7 +104,9 @@ interface Played {
 
 async function play(stage: Stage, load: Load, settings: ClusterStorySettings): Promise<Played> {
   const { terminal } = stage;
-  terminal.step(`Write through ${counted(settings.clients, 'client')}, and disturb`);
+  terminal.step(
+    `Write through ${counted(settings.clients, 'client')}, with faults and member changes`,
+  );
   const registers = new Registers();
   registers.start(
     Array.from({ length: registerClients }, () => stage.client()),
@@ -125,10 +131,10 @@ async function play(stage: Stage, load: Load, settings: ClusterStorySettings): P
 
 function progressOf(load: Load): string {
   const recent = load.latenciesMs.slice(-500);
-  return `${counted(load.done, 'write')}, p99 ${duration(percentile(recent, 0.99))} lately`;
+  return `${counted(load.done, 'write')}, recent p99 ${duration(percentile(recent, 0.99))}`;
 }
 
-/** Each scene begins when the load is so far. */
+/** Starts each scene when the load has reached the given share of its writes. */
 async function disturb(stage: Stage, load: Load): Promise<Failover> {
   await load.reached(0.2);
   const failover = await killLeader(stage);
@@ -137,6 +143,6 @@ async function disturb(stage: Stage, load: Load): Promise<Failover> {
   await load.reached(0.55);
   await newcomerBySnapshot(stage);
   await load.reached(0.75);
-  await letOneGo(stage);
+  await removeFollower(stage);
   return failover;
 }

@@ -1,4 +1,4 @@
-/** What happened, and when: printed as it happens, and again where it is asked for. */
+/** Prints events with the time since the start of the story. */
 import type { Terminal } from '../common/terminal.ts';
 
 export class Timeline {

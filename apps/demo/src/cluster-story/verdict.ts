@@ -1,25 +1,28 @@
-/** How a story ends: the judgement of the clients' history, and the last word. */
+/** The last checks of a story and its closing lines. */
 import { counted } from '../common/figures.ts';
 import type { Workplace } from '../common/workplace.ts';
 import type { Registers } from './registers.ts';
 import type { Stage } from './stage.ts';
 
-export function judge(stage: Stage, registers: Registers, clients: number): void {
-  const { verdict, ...more } = registers.judge();
+export function checkHistory(stage: Stage, registers: Registers, clients: number): void {
+  const { verdict, ...more } = registers.check();
   const calls = `${counted(registers.operations.length, 'call')}, ${registers.unknown} of unknown outcome`;
   if (verdict === 'linearizable') {
     stage.timeline.good(`the history of ${clients} clients is linearizable (${calls})`);
   } else if (verdict === 'violated') {
     stage.fail(`the history of clients is not linearizable: key ${more.key} (${calls})`);
-  } else stage.fail(`the history of clients could not be judged in so many steps (${calls})`);
+  } else
+    stage.fail(`the history of clients could not be checked within the limit of steps (${calls})`);
 }
 
-/** `keys`: those of which a write said that another of the same had been there before. */
-export function judgeOnce(stage: Stage, keys: readonly string[]): void {
+/**
+ * Fails for each key in `keys`: a write of it reported that the same write had been applied before.
+ */
+export function checkAppliedOnce(stage: Stage, keys: readonly string[]): void {
   const [first] = keys;
   if (first === undefined)
-    stage.timeline.good('no write was applied twice, however often it was sent');
-  else stage.fail(`${counted(keys.length, 'write')} applied twice: ${first} was one`);
+    stage.timeline.good('no write was applied twice, even when it was sent again');
+  else stage.fail(`${counted(keys.length, 'write')} applied twice, for instance ${first}`);
 }
 
 export function conclude(
@@ -28,11 +31,11 @@ export function conclude(
   elapsed: string,
 ): void {
   terminal.line();
-  if (isKept) terminal.line(`Everything stays in ${storageRoot}`);
+  if (isKept) terminal.line(`All files are kept in ${storageRoot}`);
   terminal.line(
     failures.length === 0
       ? terminal.style('green', `All of the above was verified, in ${elapsed}.`)
-      : terminal.style('red', 'Not everything held:'),
+      : terminal.style('red', 'These checks failed:'),
   );
   for (const failure of failures) terminal.line(`  - ${failure}`);
 }

@@ -1,18 +1,18 @@
 /**
- * Every node is asked for everything that was acknowledged, and compared with what clients wrote;
- * and with each other.
+ * Reads every acknowledged key from every node, compares the values with the writes of the clients,
+ * and compares the states of the nodes with each other.
  */
 import { counted } from '../common/figures.ts';
 import type { Stage } from './stage.ts';
 
 const readersPerNode = 16;
-/** Problems that are printed one by one; the rest is counted. */
+/** At most this many problems are printed; the others are counted. */
 const problemsShown = 5;
 
-/** What nodes are compared with. */
+/** The contents that each node must have. */
 export interface Expectations {
   readonly keys: readonly string[];
-  /** What is wrong with what a node has, or nothing. */
+  /** Describes how the value that a node returned is wrong; `undefined` when it is right. */
   problemOf(key: string, found: Uint8Array | undefined): string | undefined;
 }
 
@@ -44,7 +44,7 @@ export async function verifyEverywhere(stage: Stage, expected: Expectations): Pr
   const everywhere = `on each of ${counted(cluster.running.length, 'node')}`;
   if (problems.length === 0) {
     timeline.good(
-      `what was acknowledged for ${counted(keys.length, 'key')} is ${everywhere}, byte for byte`,
+      `the acknowledged values of ${counted(keys.length, 'key')} are ${everywhere}, byte for byte`,
     );
   }
   await compareDigests(stage, index);
@@ -59,5 +59,8 @@ async function compareDigests(stage: Stage, index: number): Promise<void> {
   const [first] = different;
   if (different.size > 1)
     stage.fail(`the states differ at index ${index}: ${[...different].join(', ')}`);
-  else timeline.good(`one state on all at index ${index}: SHA-256 ${first?.slice(0, 16)}…`);
+  else
+    timeline.good(
+      `all nodes have the same state at index ${index}: SHA-256 ${first?.slice(0, 16)}…`,
+    );
 }

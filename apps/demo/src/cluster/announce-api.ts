@@ -1,7 +1,6 @@
 /**
- * Makes known where a member serves clients, so that others can name it when it leads. Only the
- * leader can change what is known of members: a member that does not lead asks the leader to do it,
- * as soon as the leader has made itself known.
+ * Publishes the API address of a member, so that other members can name it when it leads. Only the
+ * leader can change the membership, so a follower asks the leader to publish it.
  */
 import { RaftError, type Raft } from '@babuza/raft';
 import { apiServiceName } from './api/index.ts';
@@ -33,7 +32,7 @@ export async function announceApi<Query, Answer>(
     } catch (error) {
       if (error instanceof RaftError && error.code === 'RAFT_STOPPED') throw error;
       signal?.throwIfAborted();
-      // The leader has changed, is busy, or does not serve yet: the next attempt finds out.
+      // The leader has changed, is busy, or does not serve yet. The loop tries again.
     }
     if (isAnnounced(raft, api)) changed.end();
     await changed.settled;
@@ -63,7 +62,10 @@ async function tryOnce<Query, Answer>(
   await client.cluster.updateMember(raft.nodeId, { api }, { signal });
 }
 
-/** Another leader, another membership, the end of the node or of the waiting, or some time. */
+/**
+ * Resolves at a change of the leader or the membership, when the node stops, when the signal
+ * aborts, or after `retryMs`.
+ */
 function nextChange<Query, Answer>(
   raft: Raft<Query, Answer>,
   retryMs: number,

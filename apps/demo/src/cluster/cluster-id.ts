@@ -1,2 +1,2 @@
-/** The id of the cluster of the demo; its members say it to each other. */
+/** The cluster id of the demo. Members exchange it in handshakes. */
 export const clusterId = 0xbab02an;

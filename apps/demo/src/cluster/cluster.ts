@@ -1,6 +1,6 @@
 /**
- * The nodes of the demo: a process each, on ports and directories that stay theirs, behind proxies
- * where that is asked for.
+ * The nodes of the demo: one process each, with fixed ports and a fixed directory, and a proxy
+ * where the story asks for one.
  */
 import { join } from 'node:path';
 import { FaultProxy } from '@babuza/transport-http/testing';
@@ -11,40 +11,41 @@ import type { NodeNotice, NodeSettings, TlsFiles } from './node-protocol.ts';
 import { freePorts } from './ports.ts';
 
 export interface ClusterSettings {
-  /** Everything that the nodes keep. */
+  /** The directory of all files of the nodes. */
   readonly directory: string;
-  /** Of each node; nodes may have different logs. */
+  /** The log type of each node; nodes may differ. */
   readonly walTypeOf: (id: bigint) => string;
-  /** The first members: 1 to this. */
+  /** The number of first members; their ids are 1 to this number. */
   readonly nodes: number;
   /** Puts a proxy before the transport of each node, for partitions. */
   readonly withProxies: boolean;
   /** Whether the disks of the logs can be made to hang. Default: false. */
   readonly withHangingDisks?: boolean | undefined;
-  /** Of each node where members talk TLS. */
+  /** The certificates of each node, when members use TLS. */
   readonly tlsOf?: ((id: bigint) => TlsFiles | undefined) | undefined;
   readonly snapshotEntries: number;
   readonly compactionMargin: number;
   readonly onNotice: (id: bigint, notice: NodeNotice) => void;
   readonly onFailure: (id: bigint, message: string) => void;
   /**
-   * Is given the end of all that starts, before it does: whoever is interrupted meanwhile needs it.
+   * Called with the function that ends a process before the process starts, so that an interrupt
+   * can end it.
    */
   readonly closesFirst?: ((close: () => Promise<void>) => void) | undefined;
 }
 
-/** A node that has a place in the demo, whether it runs or not. */
+/** A node of the cluster, whether its process runs or not. */
 export interface ClusterNode {
   readonly id: bigint;
   readonly handle: NodeHandle;
-  /** What the other members reach it by. */
+  /** The address that the other members use. */
   readonly address: string;
   readonly apiUrl: string;
   readonly proxy: FaultProxy | undefined;
   readonly directory: string;
   /** Its disk can be made to hang. */
   readonly hasHangingDisk: boolean;
-  /** Of the first members; a later one joins. */
+  /** Whether the node is one of the first members; others join later. */
   readonly isFirst: boolean;
   readonly ports: { readonly transport: number; readonly api: number };
 }
@@ -52,7 +53,7 @@ export interface ClusterNode {
 export class Cluster {
   readonly #settings: ClusterSettings;
   readonly #nodes = new Map<bigint, ClusterNode>();
-  /** Their ids never return. */
+  /** The ids of removed nodes, which are never used again. */
   readonly #removed = new Set<bigint>();
   #isClosed = false;
 
@@ -92,7 +93,10 @@ export class Cluster {
     );
   }
 
-  /** A place for one more node. It is started by `start`, once the members have added it. */
+  /**
+   * Reserves an id, ports and a directory for another node. Call `start` once the members have
+   * added it.
+   */
   async prepare(): Promise<ClusterNode> {
     const ids = [...this.#nodes.keys(), ...this.#removed];
     const last = ids.reduce((most, id) => (id > most ? id : most), 0n);
@@ -115,7 +119,7 @@ export class Cluster {
     await node.handle.kill();
   }
 
-  /** Of a node that the members have removed: it is told to end, and has no place any more. */
+  /** Ends the process of a removed member and forgets the node. */
   async remove(id: bigint): Promise<void> {
     const { handle, proxy } = this.node(id);
     await handle.shutdown();
@@ -124,7 +128,7 @@ export class Cluster {
     await proxy?.close();
   }
 
-  /** Nothing passes between these and all others, in both directions. */
+  /** Drops all traffic between these nodes and the others, in both directions. */
   partition(ids: readonly bigint[]): void {
     for (const node of this.nodes) {
       for (const other of this.nodes) {
@@ -137,7 +141,7 @@ export class Cluster {
     for (const { proxy } of this.nodes) proxy?.heal();
   }
 
-  /** Nothing starts after it. It may be called again. */
+  /** Ends all nodes; no node starts afterwards. It may be called again. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.nodes.map(({ handle }) => handle.kill()));

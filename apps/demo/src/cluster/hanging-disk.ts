@@ -1,6 +1,6 @@
 /**
- * A disk that can be made to hang: what writes, syncs or renames waits until it is released. Reads
- * go on.
+ * A disk that can be made to hang: writes, syncs and renames wait until it is released. Reads are
+ * not delayed.
  */
 import type { File, FileSystem } from '@babuza/vfs';
 
@@ -26,7 +26,7 @@ export class HangingDisk {
     });
   }
 
-  /** Calls from now on wait; one that has reached the disk is not held. */
+  /** Makes all later calls wait. A call that has already reached the disk is not delayed. */
   hang(): void {
     this.#released ??= new Promise((resolve) => {
       this.#release = resolve;

@@ -15,9 +15,9 @@
  * stay.
  */
 
-/** Of the UTF-8 form of a key. */
+/** The largest key in UTF-8 bytes. */
 export const keyBytesMax = 1024;
-/** Of a value: 1 MiB. Two of them, with a key, stay well below the largest entry of a cluster. */
+/** The largest value: 1 MiB. Two values and a key fit well into the largest entry of a cluster. */
 export const valueBytesMax: number = 1024 * 1024;
 
 export type KeyValueCommand =
@@ -36,7 +36,7 @@ export type KeyValueResult =
   | { readonly kind: 'put' | 'delete'; readonly existed: boolean }
   /** `swapped`: the expected value was there, and the new one has its place. */
   | { readonly kind: 'compare-and-set'; readonly swapped: boolean }
-  /** The bytes of the proposal are no command; nothing was changed. */
+  /** The bytes of the proposal are not a command; the state did not change. */
   | { readonly kind: 'malformed' };
 
 /** Bytes that are not of this version, and keys and values outside of the limits. */
@@ -80,8 +80,8 @@ export function decodeKey(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of a command; everything is copied. Throws `KEY_VALUE_MALFORMED` for what is too large,
- * or a key that is none.
+ * Encodes a command; all parts are copied. Throws `KEY_VALUE_MALFORMED` for an invalid key or a
+ * value that is too large.
  */
 export function encodeCommand(command: KeyValueCommand): Uint8Array {
   const key = encodeKey(command.key);
@@ -147,7 +147,7 @@ function checkValue(value: Uint8Array): Uint8Array {
   throw new KeyValueCodecError(`a value of ${value.length} bytes; at most ${valueBytesMax} fit`);
 }
 
-/** What a command is answered with, as bytes. */
+/** Encodes the result of a command. */
 export function encodeResult(result: KeyValueResult): Uint8Array {
   const flag =
     (result.kind === 'compare-and-set' && result.swapped) ||

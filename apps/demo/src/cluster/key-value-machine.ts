@@ -32,8 +32,8 @@ export type KeyValueQuery =
 /** The contents of a node in short: nodes with the same index have the same digest. */
 export interface KeyValueDigest {
   /**
-   * Of the last command that was applied; 0: none was. Entries without a command (of membership, of
-   * sessions) do not count.
+   * The index of the last applied command; 0 when there was none. Entries of the membership and of
+   * sessions do not count.
    */
   readonly index: number;
   readonly keys: number;
@@ -43,7 +43,7 @@ export interface KeyValueDigest {
 
 export interface KeyValueSize {
   readonly keys: number;
-  /** Of all values. */
+  /** Bytes of all values, without keys and overhead. */
   readonly bytes: number;
 }
 
@@ -84,7 +84,7 @@ export class KeyValueMachine implements ConcurrentStateMachine<KeyValueQuery, Ke
     return { keys: this.#store.count, bytes: this.#store.bytes };
   }
 
-  /** Of the state as it is when this is called. */
+  /** Computes the digest of the state at the time of the call. */
   async digest(): Promise<KeyValueDigest> {
     const { index, view } = this.prepareSnapshot();
     return { index, keys: view.count, sha256: await digestOf(view) };
@@ -102,7 +102,7 @@ export class KeyValueMachine implements ConcurrentStateMachine<KeyValueQuery, Ke
     await writeSnapshot(prepared, writer, signal);
   }
 
-  /** Where it fails the state is what it was. */
+  /** Replaces the state by the snapshot. On failure the state stays as it was. */
   async restoreSnapshot(reader: SnapshotReader, signal: AbortSignal): Promise<void> {
     const { index, store } = await readSnapshot(reader, signal);
     this.#store = store;
@@ -115,8 +115,8 @@ export class KeyValueMachine implements ConcurrentStateMachine<KeyValueQuery, Ke
   }
 
   /**
-   * What is no command has an answer that says so, the same on every replica: throwing would stop
-   * them all.
+   * Applies the bytes of a command. Bytes that are not a command get the same answer on every
+   * replica; an exception would stop all of them.
    */
   #applyBytes(data: Uint8Array): KeyValueResult {
     let command: KeyValueCommand;
@@ -143,9 +143,7 @@ export class KeyValueMachine implements ConcurrentStateMachine<KeyValueQuery, Ke
     return { kind, swapped };
   }
 
-  /**
-   * Copied: the entry may be a part of a larger buffer, all of which a view would keep in memory.
-   */
+  /** Copies the value, because a view would keep the whole buffer of the entry in memory. */
   #set(key: string, value: Uint8Array): boolean {
     return this.#store.set(key, new Uint8Array(value));
   }

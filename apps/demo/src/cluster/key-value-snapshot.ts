@@ -19,7 +19,7 @@ const recordHeadBytes = 6;
  */
 const chunkBytes: number = 256 * 1024;
 
-/** What a snapshot reflects. */
+/** The state that a snapshot holds. */
 export interface FixedState {
   /** The index of the last command that was applied; 0: none was. */
   readonly index: number;

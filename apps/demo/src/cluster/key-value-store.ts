@@ -12,7 +12,10 @@
  */
 import { createHash } from 'node:crypto';
 
-/** What one view fixes: a few thousand references. A bucket of a million keys holds about 250. */
+/**
+ * The number of buckets, and so of references that a view copies. With a million keys a bucket
+ * holds about 250.
+ */
 const bucketCount = 4096;
 /** Between two turns of the event loop, while a digest is made. */
 const digestBytesPerTurn: number = 1024 * 1024;
@@ -42,7 +45,7 @@ export class KeyValueStore {
     return this.#count;
   }
 
-  /** Of all values, without keys and bookkeeping. */
+  /** Bytes of all values, without keys and overhead. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -16,7 +16,7 @@ const program = fileURLToPath(new URL('./node-process.js', import.meta.url));
 
 export interface NodeEvents {
   readonly onNotice: (notice: NodeNotice) => void;
-  /** The process ended though nobody asked it to, or its node did. */
+  /** The process or its node ended without being asked to. */
   readonly onFailure: (message: string) => void;
 }
 
@@ -112,7 +112,7 @@ export class NodeHandle {
   }
 
   #tell(request: NodeRequest): void {
-    // Where sending fails the process is gone, or going.
+    // Sending fails only when the process has ended or is ending.
     this.#child?.send(request, () => undefined);
   }
 

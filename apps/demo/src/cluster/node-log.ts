@@ -1,6 +1,6 @@
 /**
- * What a node reports, a line of JSON each, in a file beside its data: who asks later why something
- * was refused finds it.
+ * Writes the log messages of a node as JSON lines to a file beside its data, where one can look up
+ * later why a request was refused.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ export function openNodeLog(directory: string): Logger {
 
 const nothing = (): void => undefined;
 
-/** What JSON has no word for. */
+/** Converts values that JSON cannot represent. */
 function readable(_: string, value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   return value instanceof Error ? problemOf(value) : value;

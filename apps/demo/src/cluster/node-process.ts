@@ -34,7 +34,7 @@ interface RunningNode {
   readonly api: KeyValueApi;
 }
 
-/** Of a node whose demo has gone: to close its log. */
+/** The time that a node gets to close its log after the demo process has ended. */
 const orphanedMs = 2000;
 
 let running: Promise<RunningNode> | undefined;
@@ -82,7 +82,8 @@ async function start(settings: NodeSettings): Promise<RunningNode> {
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.text() }),
     report: fail,
   });
-  // Whom it cannot tell now it tells later; the node serves meanwhile.
+  // The API is announced in the background. The node already serves, and the announcement is
+  // repeated until it succeeds.
   announceApi(raft, api.url, { signal: ending.signal }).catch(() => undefined);
   const { transport } = component;
   const transportPort = transport instanceof HttpTransport ? transport.listeningPort : undefined;
@@ -95,7 +96,7 @@ async function tlsOf({ cert, key, ca }: TlsFiles): Promise<HttpTransportTls> {
   return { cert: await readFile(cert), key: await readFile(key), ca: await readFile(ca) };
 }
 
-/** What the process takes, beside what the node says of itself. */
+/** The figures of the process, in addition to the status of the node. */
 function figuresOf(raft: Raft<KeyValueQuery, KeyValueAnswer>): object {
   const { heapUsed, external, rss } = process.memoryUsage();
   const { indexBytes, cacheBytes, syncs, bytesWritten } = raft.status().wal;
@@ -113,7 +114,7 @@ function report(event: RaftEvent): void {
   } else if (event.type === 'stopped' && event.cause !== undefined) fail(event.cause);
 }
 
-/** Where nobody listens any more this process is about to end. */
+/** Send errors are ignored: without a listener this process is about to end. */
 function tell(message: NodeAnswer | NodeNotice): void {
   process.send?.(message, undefined, undefined, () => undefined);
 }
@@ -143,7 +144,8 @@ process.on('message', (message: unknown) => {
     else disk.release();
   } else void shutdown();
 });
-// Without the demo nobody would end it; nor may it wait for others, which end as well.
+// Ends this process when the demo has ended. It must not wait for other nodes, which end at the
+// same time.
 process.on('disconnect', () => {
   setTimeout(() => process.exit(1), orphanedMs);
   void shutdown().finally(() => process.exit());

@@ -1,22 +1,22 @@
-/** What the demo and the processes of its nodes say to each other, as JSON over the IPC channel. */
+/** The messages between the demo and its node processes, as JSON over the IPC channel. */
 import { hasTypeOf } from '../common/messages.ts';
 
 /** Files in PEM, read at each start: so a certificate is replaced by a restart. */
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
-  /** Of the authority that all members trust. */
+  /** The certificate of the authority that all members trust. */
   readonly ca: string;
 }
 
 /** Ids are decimal digits: JSON has no bigint. */
 export interface NodeSettings {
   readonly nodeId: string;
-  /** What the other members reach its transport by. */
+  /** The address under which the other members reach the transport. */
   readonly address: string;
-  /** Where the transport listens; 0: any port that is free, behind a proxy that has the address. */
+  /** The port of the transport; 0 chooses a free port, when a proxy listens at `address`. */
   readonly listenPort: number;
-  /** Where its REST API listens. */
+  /** The port of the REST API. */
   readonly apiPort: number;
   /** Everything that it keeps. */
   readonly directory: string;
@@ -42,7 +42,7 @@ export type NodeAnswer =
   /** The node could not start, or has stopped because of an error. */
   | { readonly type: 'failed'; readonly code: string | undefined; readonly message: string };
 
-/** What happens in the node, as it happens. */
+/** Events of the node, sent when they happen. */
 export type NodeNotice =
   | { readonly type: 'leadership-acquired'; readonly term: number }
   | { readonly type: 'leadership-lost'; readonly term: number }

@@ -1,30 +1,30 @@
 /**
- * Finds the documents that are logged. Symbolic links are never followed: what a link below the
- * folder points to is met by itself if it lies below the folder too, as in pnpm's `node_modules`,
- * and is none of the folder's documents if it does not. So no file is taken twice and no loop is
- * walked. What is left out is counted, with the reason.
+ * Finds the documents that a story writes. Symbolic links are not followed: a link target below the
+ * folder, as in pnpm's `node_modules`, is found at its own path, and a target outside does not
+ * belong to the folder. So no file is read twice, and link loops do no harm. Everything that is
+ * left out is counted by its reason.
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, lstat, open, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** There is nothing to take. */
+/** The folder has no document that the story could write. */
 export class NoDocumentsError extends Error {
   override readonly name = 'NoDocumentsError';
 }
 
-/** Larger documents become several entries. */
+/** Larger documents are split into several entries. */
 export const chunkBytesMax: number = 1024 * 1024;
 
 export interface SearchLimits {
-  /** Of all documents together. */
+  /** The total size of all documents. */
   readonly bytesMax: number;
   readonly filesMax: number;
 }
 
 export interface Document {
-  /** Below the folder, with `/` between names. */
+  /** The path relative to the folder, with `/` between names. */
   readonly path: string;
   readonly bytes: number;
 }
@@ -36,7 +36,7 @@ export interface Findings {
   readonly bytes: number;
   /** Documents that did not fit into the limits. */
   readonly overLimit: { readonly files: number; readonly bytes: number };
-  /** Files and folders that this user may not read, or that went away meanwhile. */
+  /** Files and folders that this user cannot read, or that disappeared during the search. */
   readonly unreadable: number;
   readonly linksNotFollowed: number;
 }
@@ -52,12 +52,12 @@ export interface Piece {
 
 const documentPattern = /(?:^package\.json|\.md|\.d\.ts|\.js)$/;
 
-/** What the demo takes from `node_modules` unless told otherwise. */
+/** Whether a file of `node_modules` is a document when `--input` is not given. */
 export function isPackageDocument(name: string): boolean {
   return documentPattern.test(name);
 }
 
-/** The regular files below `folder` whose name `wanted` accepts, in the order of their paths. */
+/** Returns the regular files below `folder` whose name `wanted` accepts, ordered by path. */
 export async function findDocuments(
   folder: string,
   wanted: (name: string) => boolean,
@@ -100,7 +100,7 @@ export async function findDocuments(
   return { root, documents, bytes, overLimit, unreadable, linksNotFollowed };
 }
 
-/** One piece per entry: each document in order, cut where it is larger than an entry should be. */
+/** Splits each document, in order, into pieces of at most `bytesMax` bytes: one piece per entry. */
 export function piecesOf(
   documents: readonly Document[],
   bytesMax: number = chunkBytesMax,
@@ -123,7 +123,7 @@ async function readableBytes(path: string): Promise<number | undefined> {
   }
 }
 
-/** The bytes of a piece. Rejects when the file became shorter since it was found. */
+/** Reads the bytes of a piece. Rejects when the file has become shorter since it was found. */
 export async function readPiece(root: string, { path, offset, bytes }: Piece): Promise<Uint8Array> {
   const file = await open(join(root, path), 'r');
   try {
@@ -131,7 +131,7 @@ export async function readPiece(root: string, { path, offset, bytes }: Piece): P
     let filled = 0;
     while (filled < bytes) {
       const { bytesRead } = await file.read(content, filled, bytes - filled, offset + filled);
-      if (bytesRead === 0) throw new Error(`${path} became shorter while it was logged`);
+      if (bytesRead === 0) throw new Error(`${path} became shorter while the demo ran`);
       filled += bytesRead;
     }
     return content;

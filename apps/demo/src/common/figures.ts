@@ -1,4 +1,4 @@
-/** Numbers as people read them. */
+/** Formats counts, sizes and durations for the terminal. */
 
 export function count(value: number): string {
   return value.toLocaleString('en-US');

@@ -1,6 +1,6 @@
-/** Messages between processes, as they come: anything, until one has looked. */
+/** Checks for messages from other processes, which are of unknown type until they are checked. */
 
-/** Whether it is an object whose `type` is one of these. */
+/** Whether the message is an object whose `type` is one of `types`. */
 export function hasTypeOf(message: unknown, types: readonly string[]): boolean {
   return (
     typeof message === 'object' &&

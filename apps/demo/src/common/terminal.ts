@@ -1,7 +1,7 @@
 /**
- * How the demo prints: numbered steps, notes below them, and one progress line. On a terminal that
- * line is redrawn in place and there are colours, unless NO_COLOR is set; elsewhere progress is a
- * plain line every now and then.
+ * Prints numbered steps, notes below them, and one progress line. On a terminal the progress line
+ * is redrawn in place and text is coloured, unless NO_COLOR is set. Elsewhere progress is a plain
+ * line every three seconds.
  */
 const redrawMs = 80;
 const plainLineMs = 3000;
@@ -20,7 +20,7 @@ const codes: Record<Style, readonly [number, number]> = {
 
 export class Terminal {
   readonly #stream: NodeJS.WriteStream;
-  /** Absent, and so not true, where the stream is a file or a pipe. */
+  /** `isTTY` is `undefined` when the stream is a file or a pipe. */
   readonly #isTty: boolean;
   readonly #coloured: boolean;
   #steps = 0;
@@ -40,7 +40,7 @@ export class Terminal {
     return this.#coloured ? `\u001b[${on}m${text}\u001b[${off}m` : text;
   }
 
-  /** Nothing is printed any more: what still ends says nothing of use. */
+  /** Stops all output, so that messages of a story that is being shut down do not appear. */
   quiet(): void {
     this.clearProgress();
     this.#isQuiet = true;
@@ -71,12 +71,15 @@ export class Terminal {
     this.note(`${this.style('red', this.#isTty ? '✘' : 'FAILED')} ${text}`);
   }
 
-  /** Something that is so by design, and that one should know. */
+  /** Prints a limitation that is by design. */
   warn(text: string): void {
     this.note(`${this.style('yellow', '!')} ${text}`);
   }
 
-  /** Shows how far a step is; cheap enough to be called for each entry. */
+  /**
+   * Shows the progress of a step. `text` is only called when a line is drawn, so a call per entry
+   * is cheap.
+   */
   progress(done: number, total: number, text: () => string): void {
     const nowMs = performance.now();
     if (this.#isQuiet) return;
@@ -91,8 +94,8 @@ export class Terminal {
     const full = Math.round(fraction * barCells);
     const bar =
       this.style('cyan', '█'.repeat(full)) + this.style('dim', '░'.repeat(barCells - full));
-    const room = Math.max(0, (this.#stream.columns || 80) - barCells - 11);
-    this.#stream.write(`\r\u001b[2K   ${bar} ${percent} %  ${text().slice(0, room)}`);
+    const textColumns = Math.max(0, (this.#stream.columns || 80) - barCells - 11);
+    this.#stream.write(`\r\u001b[2K   ${bar} ${percent} %  ${text().slice(0, textColumns)}`);
     this.#progressShown = true;
   }
 
@@ -102,12 +105,12 @@ export class Terminal {
     this.#progressShown = false;
   }
 
-  /** Asks for a line. */
+  /** Prints the prompt for a line of input. */
   prompt(text: string): void {
     if (!this.#isQuiet) this.#stream.write(text);
   }
 
-  /** Rows of a name, a value that is aligned to the right, and what the value is. */
+  /** Prints rows of a name, a right-aligned value, and a remark that explains the value. */
   table(rows: readonly (readonly [name: string, value: string, remark: string])[]): void {
     const nameWidth = Math.max(...rows.map(([name]) => name.length));
     const valueWidth = Math.max(...rows.map(([, value]) => value.length));

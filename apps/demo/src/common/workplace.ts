@@ -1,7 +1,6 @@
 /**
- * What the demo leaves behind if nobody cleans up: a folder in the system's place for temporary
- * files, and processes. `dispose` gives all of it back, at the end, after a failure and after
- * Ctrl-C.
+ * The temporary folder and the processes of a run. `dispose` ends the processes and removes the
+ * folder: at the end, after a failure, and after Ctrl-C.
  */
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,9 +15,7 @@ async function keptFolder(path: string): Promise<void> {
 
 export class Workplace {
   readonly #temporary: string;
-  /**
-   * Where the log lies: below the temporary folder, or where the user said, and then it is kept.
-   */
+  /** The folder of the log: below the temporary folder, or the folder of `--dir`, which is kept. */
   readonly storageRoot: string;
   readonly isKept: boolean;
   readonly #closing = new Set<() => Promise<unknown>>();
@@ -38,13 +35,14 @@ export class Workplace {
   }
 
   /**
-   * What is to end before the files go, however the demo ends. It may be called when all is over.
+   * Registers a function that `dispose` calls before it removes the files. It may be called when
+   * the thing that it closes is closed already.
    */
   closesFirst(close: () => Promise<unknown>): void {
     this.#closing.add(close);
   }
 
-  /** Copies the files of the log, which nobody writes meanwhile, to damage the copy. */
+  /** Copies the files of the log, to damage the copy. No process may write the log meanwhile. */
   async copyLog(name: string): Promise<string> {
     const root = join(this.#temporary, name);
     await cp(join(this.storageRoot, 'wal'), join(root, 'wal'), { recursive: true });

@@ -28,7 +28,10 @@ export async function verifyAll(run: Run, writer: WriterProcess): Promise<Listed
   return entries;
 }
 
-/** What holding the whole log in memory takes, measured by doing it; nothing outside the bounds. */
+/**
+ * Measures the memory of a log that is held in RAM, by loading all entries. Returns `undefined`
+ * when the log is too small or too large for that.
+ */
 export async function measureHeld(run: Run, writer: WriterProcess): Promise<Measured | undefined> {
   const { bytes } = run.findings;
   if (bytes < heldBytesMin || bytes > heldBytesMax) return undefined;

@@ -1,4 +1,4 @@
-/** What a log says about damage, shown on copies of its files: a torn write, and a rotten byte. */
+/** Shows how a log reports damage, on copies of its files: a torn write, and a flipped bit. */
 import { CorruptError } from '@babuza/wal-core';
 import { basename } from 'node:path';
 import { openChunkLog } from './chunk-log.ts';
@@ -11,7 +11,7 @@ import type { Run } from './run.ts';
 import { WriterGone, WriterProcess } from './writer-process.ts';
 import { describeTail } from './writing-steps.ts';
 
-/** So much of an entry is looked for: enough to be found once only. */
+/** The number of bytes of an entry that are searched for; it is enough to be unique. */
 const soughtBytes = 64;
 /** An entry to damage has at least so much content. */
 const rottenContentBytes = 64;
@@ -58,7 +58,9 @@ export async function showTornTail(run: Run, opened: Opened): Promise<void> {
     const text = `${counted(back, 'entry', 'entries')} of the torn batch came back`;
     if (opened.batchAtomic) run.fail(text);
     else
-      terminal.note(`${text}: this log has no borders of batches, and nobody was told otherwise`);
+      terminal.note(
+        `${text}: this log does not promise atomic batches, and none of them was acknowledged`,
+      );
   }
   await workplace.removeCopy(root);
 }

@@ -8,7 +8,7 @@ import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Chunk } from './framing.ts';
 
-/** Where the bytes of an entry lie. */
+/** The position of an entry's bytes in a file. */
 export interface Place {
   readonly file: string;
   readonly offset: number;

@@ -13,17 +13,17 @@ export interface Measurements {
 }
 
 export function printFigures(run: Run, measurements: Measurements): void {
-  const { terminal, lives, ledger } = run;
+  const { terminal, writerRuns, ledger } = run;
   const { recovered, reopened, counters, held } = measurements;
   terminal.step('Figures of this run');
-  const sum = (of: (life: (typeof lives)[number]) => number): number =>
-    lives.reduce((total, life) => total + of(life), 0);
+  const sum = (of: (writerRun: (typeof writerRuns)[number]) => number): number =>
+    writerRuns.reduce((total, writerRun) => total + of(writerRun), 0);
   const seconds = sum(({ elapsedMs }) => elapsedMs) / 1000;
-  const entries = sum((life) => life.entries);
-  const contentBytes = sum((life) => life.contentBytes);
-  const syncs = sum((life) => life.counters?.syncs ?? 0);
-  const counted = sum((life) => life.counters?.entries ?? 0);
-  const written = sum((life) => life.counters?.bytesWritten ?? 0);
+  const entries = sum((writerRun) => writerRun.entries);
+  const contentBytes = sum((writerRun) => writerRun.contentBytes);
+  const syncs = sum((writerRun) => writerRun.counters?.syncs ?? 0);
+  const counted = sum((writerRun) => writerRun.counters?.entries ?? 0);
+  const written = sum((writerRun) => writerRun.counters?.bytesWritten ?? 0);
   const rows: (readonly [string, string, string])[] = [
     ['entries', count(ledger.count), 'acknowledged, in the log at the end of writing'],
     ['content', byteSize(ledger.contentBytes), 'of the documents in them'],

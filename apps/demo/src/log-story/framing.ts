@@ -1,6 +1,6 @@
 /**
- * What the demo stores in an entry: a chunk of a document behind a header that says which.
- * Everything that is needed to go on after a crash lies in the log itself. Little-endian:
+ * The format of an entry: a header that identifies a chunk of a document, then the chunk.
+ * The log itself holds everything that is needed to continue after a crash. Little-endian:
  *
  *      0       3         4            6          10           14
  *      ┌───────┬─────────┬────────────┬──────────┬────────────┬──────┬─────────┐

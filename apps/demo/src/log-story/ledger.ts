@@ -6,7 +6,7 @@
 import type { Piece } from '../common/documents.ts';
 import type { ListedEntry } from './protocol.ts';
 
-/** What a comparison found; `problems` are sentences. */
+/** The result of a comparison; `problems` are sentences. */
 export interface Comparison {
   readonly listed: number;
   readonly acknowledged: number;
@@ -30,8 +30,8 @@ export class Ledger {
   }
 
   /**
-   * What a recovery gave back and nobody had been told of counts from then on: it must not go away
-   * any more. Returns how many entries that are.
+   * Adds the entries that a recovery returned although they were not acknowledged. From then on
+   * they must not be lost. Returns their number.
    */
   adopt(entries: readonly ListedEntry[]): number {
     const unknown = entries.filter(({ index }) => !this.#acknowledged.has(index));

@@ -1,6 +1,6 @@
 /**
- * What the demo and its writer process say to each other, as JSON over the IPC channel. One request
- * is under way at a time; it is answered by any number of notices and then by one answer.
+ * The messages between the demo and its writer process, as JSON over the IPC channel. One request
+ * is pending at a time; it is answered by any number of notices and then by one answer.
  */
 import type { PurgeReport, TailReport } from '@babuza/wal-core';
 import type { Piece } from '../common/documents.ts';
@@ -36,7 +36,7 @@ export interface ListedEntry {
   readonly chunk: number;
   readonly chunks: number;
   readonly bytes: number;
-  /** Of the content. */
+  /** The SHA-256 of the content. */
   readonly sha256: string;
 }
 

@@ -1,4 +1,6 @@
-/** What the steps of one run share: where they print, where they work, and what they have found. */
+/**
+ * The context that the steps of one run share: the terminal, the workplace, and the results so far.
+ */
 import type { Findings, Piece } from '../common/documents.ts';
 import { count, counted } from '../common/figures.ts';
 import { Ledger, type Comparison } from './ledger.ts';
@@ -11,12 +13,12 @@ import type { WriterProcess } from './writer-process.ts';
 /** Problems that are printed one by one; the rest is counted. */
 const problemsShown = 5;
 
-/** What one writer process did until it was killed or finished. */
-export interface Life {
+/** The work of one writer process until it was killed or finished. */
+export interface WriterRun {
   readonly entries: number;
   readonly contentBytes: number;
   readonly elapsedMs: number;
-  /** Of its log, as of its last acknowledgement. */
+  /** The counters of its log at its last acknowledgement. */
   readonly counters: Counters | undefined;
 }
 
@@ -29,7 +31,7 @@ export class Run {
   readonly ledger: Ledger = new Ledger();
   /** Sentences; empty when everything that the run claims was verified. */
   readonly failures: string[] = [];
-  readonly lives: Life[] = [];
+  readonly writerRuns: WriterRun[] = [];
   /** Acknowledged entries that a log which is not durable lost with its process. */
   lostByDesign = 0;
 

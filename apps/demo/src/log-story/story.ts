@@ -16,7 +16,7 @@ import type { Workplace } from '../common/workplace.ts';
 import { WriterProcess } from './writer-process.ts';
 import { finishWriting, recoverAndCheck, writeUntilKilled } from './writing-steps.ts';
 
-/** Tells the story; returns what did not hold, in sentences. */
+/** Runs the story. Returns a sentence for each check that failed. */
 export async function tellLogStory(
   terminal: Terminal,
   workplace: Workplace,
@@ -34,13 +34,13 @@ export async function tellLogStory(
   const recovery = await recoverAndCheck(run);
   const { opened: recovered } = recovery;
   await finishWriting(run, recovery.writer, recovered, recovery.entries);
-  const counters = run.lives.at(-1)?.counters;
+  const counters = run.writerRuns.at(-1)?.counters;
 
   const { writer, reopened } = await restartCleanly(run, recovery.writer, recovered);
   const entries = await verifyAll(run, writer);
   const held = await measureHeld(run, writer);
   if (reopened !== undefined) {
-    // The files are copied while nobody has them open.
+    // The files are copied while no process has them open.
     await writer.ask({ type: 'close' }, 'done');
     await writer.end();
   }
@@ -61,7 +61,9 @@ async function findAll(
   terminal.step(`Find documents: ${settings.inputName}`);
   const findings = await findDocuments(settings.inputFolder, settings.wanted, settings);
   if (findings.documents.length === 0) {
-    throw new NoDocumentsError(`there are no documents to log in ${settings.inputFolder}`);
+    throw new NoDocumentsError(
+      `there are no documents in ${settings.inputFolder}; choose another --input`,
+    );
   }
   const run = new Run(terminal, workplace, settings, findings, piecesOf(findings.documents));
   const empty = findings.documents.filter(({ bytes }) => bytes === 0).length;
@@ -144,7 +146,7 @@ function conclude(
   terminal.line(
     failures.length === 0
       ? terminal.style('green', `All of the above was verified, in ${duration(elapsedMs)}.`)
-      : terminal.style('red', 'Not everything held:'),
+      : terminal.style('red', 'These checks failed:'),
   );
   for (const failure of failures) terminal.line(`  - ${failure}`);
 }

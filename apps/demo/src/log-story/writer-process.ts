@@ -14,7 +14,7 @@ import {
   type Request,
 } from './protocol.ts';
 
-/** What the writer reported instead of an answer; `code` is that of the log's typed error. */
+/** An error that the writer reported; `code` is the code of the log's error. */
 export class WriterFailure extends Error {
   override readonly name = 'WriterFailure';
   readonly code: string | undefined;
@@ -43,7 +43,7 @@ export class WriterProcess {
 
   private constructor() {
     const script = fileURLToPath(new URL('./writer.js', import.meta.url));
-    // What the log keeps in memory is measured after garbage collections.
+    // The writer collects garbage before it measures memory.
     const execArgv = ['--expose-gc'];
     this.#child = fork(script, [], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     // Messages that reached the channel before the end are delivered before `disconnect`.
@@ -92,7 +92,7 @@ export class WriterProcess {
       const gone = this.#gone.then(() => {
         throw new WriterGone('the writer process ended before it answered');
       });
-      // Where sending fails the process is gone, or going.
+      // Sending fails only when the process has ended or is ending.
       this.#child.send(request, () => undefined);
       return await Promise.race([answered, gone]);
     } finally {

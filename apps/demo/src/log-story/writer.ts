@@ -96,7 +96,9 @@ async function listLog(log: ChunkLog): Promise<void> {
   tell({ type: 'listed', entries });
 }
 
-/** What a log that lives in memory, such as etcd's MemoryStorage, takes for the same entries. */
+/**
+ * Measures the memory of the same entries in a log that lives in RAM, such as etcd's MemoryStorage.
+ */
 async function heldBytesOf(log: ChunkLog): Promise<number> {
   const { storage } = log.opened;
   const bytesBefore = await usedBytes();
@@ -148,5 +150,5 @@ process.on('message', (message: unknown) => {
 
 // Ctrl-C reaches the whole group of processes; the demo decides what becomes of this one.
 process.on('SIGINT', () => undefined);
-// Without the demo there is nobody to write for.
+// The writer ends when the demo has ended.
 process.on('disconnect', () => process.exit(1));

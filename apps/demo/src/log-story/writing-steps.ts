@@ -87,7 +87,7 @@ export async function finishWriting(
     `${count(present.size)} in the log already, ${count(rest.length)} to write, in term ${term}`,
   );
   const counters = await write(run, writer, rest, () => undefined);
-  const { elapsedMs, contentBytes } = run.lives.at(-1) ?? { elapsedMs: 0, contentBytes: 0 };
+  const { elapsedMs, contentBytes } = run.writerRuns.at(-1) ?? { elapsedMs: 0, contentBytes: 0 };
   terminal.good(
     `${counted(rest.length, 'entry', 'entries')}, ${byteSize(contentBytes)}, in ${duration(elapsedMs)} with ${counted(counters?.syncs ?? 0, 'sync')}`,
   );
@@ -146,7 +146,7 @@ async function write(
     terminal.clearProgress();
     const entries = ledger.count - before.count;
     const contentBytes = ledger.contentBytes - before.bytes;
-    run.lives.push({ entries, contentBytes, elapsedMs: lastMs - startMs, counters });
+    run.writerRuns.push({ entries, contentBytes, elapsedMs: lastMs - startMs, counters });
   }
   return counters;
 }

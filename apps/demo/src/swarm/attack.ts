@@ -1,4 +1,4 @@
-/** What an attack is, and what it has at hand. */
+/** The definition of an attack, and the tools that each attempt uses. */
 import { randomBytes } from 'node:crypto';
 import {
   rawConnect,
@@ -11,18 +11,21 @@ import type { Credentials, SwarmSettings, Target } from './swarm-protocol.ts';
 
 export interface Attack {
   readonly name: string;
-  /** Connections that it has at a time, all targets together. */
+  /** The number of concurrent connections, over all targets. */
   readonly connections: number;
-  /** How long each waits between its end and the next one, in ms. */
+  /** The pause of each connection between two attempts, in ms. */
   readonly pauseMs: number;
-  /** Attacks once, until the connection ends or the signal fires. Returns how it ended. */
+  /**
+   * Makes one attempt, until its connection ends or the signal fires. Returns the outcome in a few
+   * words.
+   */
   strike(striker: Striker): Promise<string>;
 }
 
 export interface StrikerParts {
   readonly settings: SwarmSettings;
   readonly target: Target;
-  /** The address that its connections come from. Absent where the system has only one. */
+  /** The source address of the connections; `undefined` when the system has only one. */
   readonly source: string | undefined;
   /** The term of the cluster when the attacks began. */
   readonly term: number;
@@ -59,22 +62,25 @@ export class Striker {
     return choices[this.below(choices.length)] ?? choices[0];
   }
 
-  /** To the transport, without TLS. */
+  /** Connects to the transport without TLS. */
   plain(): Line {
     return this.#line(this.#parts.target.port, undefined);
   }
 
-  /** To the transport, with TLS; without credentials it shows no certificate. */
+  /** Connects to the transport with TLS. Without credentials it presents no certificate. */
   encrypted(credentials?: Credentials): Line {
     return this.#line(this.#parts.target.port, credentials ?? anonymous);
   }
 
-  /** To the API. */
+  /** Connects to the API. */
   api(): Line {
     return this.#line(this.#parts.target.apiPort, undefined);
   }
 
-  /** What a member of this cluster says to the target, but for the fields that are given. */
+  /**
+   * The handshake that a member of this cluster would send to the target, except for the given
+   * fields.
+   */
   handshake(
     fields: Pick<RawHandshakeFields, 'from' | 'address'> & Partial<RawHandshake>,
   ): RawHandshake {
@@ -91,5 +97,5 @@ export class Striker {
 
 const anonymous: Partial<Credentials> = {};
 
-/** A log id that nothing else has. */
+/** Returns a random, unique log id. */
 export const newLogId = (): string => randomBytes(16).toString('hex');

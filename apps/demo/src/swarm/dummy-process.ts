@@ -1,6 +1,6 @@
 /**
- * What the swarm is aimed at for comparison: a process that accepts every connection, and reads and
- * discards what comes. What the swarm itself costs the machine is so in both measurements.
+ * The dummy target: a process that accepts every connection, and reads and discards its data.
+ * Attacking it shows what the swarm itself costs the machine.
  */
 import { createServer, type Socket } from 'node:net';
 import type { DummyAnswer } from './swarm-protocol.ts';
@@ -13,8 +13,8 @@ function listen(): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
-      const place = server.address();
-      resolve(typeof place === 'object' && place !== null ? place.port : 0);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : 0);
     });
   });
 }

@@ -6,13 +6,13 @@ const keptLength = 4096;
 const statusPattern = /^HTTP\/1\.1 (\d{3})/;
 const refusalPattern = new RegExp(`^${rawProtocol.refusalHeader}: (\\S+)`, 'im');
 const codePattern = /"code": ?"([A-Z_]+)"/;
-/** What became of a snapshot, in the body of an answer. */
-const fatePattern = /"taken":false,"reason":"([a-z-]+)"/;
+/** The outcome of a snapshot in the body of an answer. */
+const snapshotOutcomePattern = /"taken":false,"reason":"([a-z-]+)"/;
 
 export class Line {
   readonly #connection: Duplex;
   readonly #signal: AbortSignal;
-  /** Resolves when the connection is closed, by whomever. */
+  /** Resolves when either side has closed the connection. */
   readonly #closed: Promise<void>;
   #text = '';
   #onText: () => void = () => undefined;
@@ -37,27 +37,30 @@ export class Line {
     });
   }
 
-  /** Whether the head of an answer has come. */
+  /** Whether the head of an answer has arrived. */
   get isAnswered(): boolean {
     return this.has('\r\n\r\n');
   }
 
-  /** Whether the other side has begun an answer of which it sends more until it has decided. */
+  /**
+   * Whether the server is still sending a chunked answer. It keeps the answer open until it has
+   * decided.
+   */
   get isStillAnswered(): boolean {
     return this.has('HTTP/1.1 200') && this.has('chunked') && !this.has('\r\n0\r\n');
   }
 
-  /** Whether this text has come. */
+  /** Whether the received data contains this text. */
   has(text: string): boolean {
     return this.#text.includes(text);
   }
 
-  /** What is written to a closed connection is dropped. */
+  /** Writes without waiting. Bytes for a closed connection are dropped. */
   write(bytes: string | Uint8Array): void {
     if (this.#connection.writable) this.#connection.write(bytes);
   }
 
-  /** Writes at the pace of the other side. False when the connection was closed meanwhile. */
+  /** Writes with backpressure. Returns false when the connection is closed. */
   async send(bytes: Uint8Array): Promise<boolean> {
     if (!this.#connection.writable) return false;
     if (this.#connection.write(bytes)) return true;
@@ -66,7 +69,7 @@ export class Line {
     return this.#connection.writable;
   }
 
-  /** Waits with an open connection. False when it was closed meanwhile. */
+  /** Keeps the connection open for `ms`. Returns false when it was closed meanwhile. */
   async hold(ms: number): Promise<boolean> {
     const timer = pauseOf(ms);
     await Promise.race([timer.over, this.#closed]);
@@ -74,7 +77,10 @@ export class Line {
     return !this.#connection.destroyed;
   }
 
-  /** Waits for an answer or the end for so long, closes, and says in a few words how it ended. */
+  /**
+   * Waits up to `waitMs` for an answer or the end of the connection, then closes it. Returns the
+   * outcome in a few words.
+   */
   async outcome(waitMs: number): Promise<string> {
     const answered = new Promise<void>((resolve) => {
       this.#onText = () => {
@@ -89,18 +95,18 @@ export class Line {
     this.#connection.destroy();
     const [, status] = statusPattern.exec(this.#text) ?? [];
     if (status !== undefined && !this.isStillAnswered) return answerOf(status, this.#text);
-    if (this.#signal.aborted) return 'open at the end';
+    if (this.#signal.aborted) return 'still open at the end of the attack';
     return wasClosed ? 'closed by the other side' : 'no answer';
   }
 }
 
 function answerOf(status: string, text: string): string {
-  const patterns = [refusalPattern, codePattern, fatePattern];
+  const patterns = [refusalPattern, codePattern, snapshotOutcomePattern];
   const why = patterns.map((pattern) => pattern.exec(text)?.[1]).find((word) => word !== undefined);
   return why === undefined ? `answered ${status}` : `refused with ${status} ${why}`;
 }
 
-/** A pause that can be ended before its time, so that no timer is left behind. */
+/** A timer that can be cancelled, so that it does not keep the process alive. */
 function pauseOf(ms: number): { readonly over: Promise<void>; readonly cancel: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<void>((resolve) => {

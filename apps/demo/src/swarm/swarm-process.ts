@@ -1,6 +1,6 @@
 /**
- * The process of the swarm. It also listens at the address of the hostile learner, where it accepts
- * what members open, and says nothing.
+ * The process of the swarm. It also listens at the address of the hostile learner, and accepts
+ * connections there without answering.
  */
 import { createServer } from 'node:net';
 import { attacks } from './attacks/index.ts';

@@ -1,34 +1,34 @@
-/** The messages of the demo to the process of the swarm, and to the dummy for comparison. */
+/** The messages between the demo and the processes of the swarm and of the dummy target. */
 import { hasTypeOf } from '../common/messages.ts';
 
-/** A certificate and its key, in PEM. */
+/** A certificate and its key, both in PEM. */
 export interface Credentials {
   readonly cert: string;
   readonly key: string;
 }
 
-/** What the attackers have in their hands. */
+/** The certificates that the attackers hold. */
 export interface Loot {
-  /** Of the authority of the cluster, and names no member. */
+  /** Issued by the authority of the cluster, for an id that is not a member. */
   readonly client: Credentials;
-  /** Of another authority. */
+  /** Issued by another authority. */
   readonly foreign: Credentials;
-  /** Of the authority of the cluster, and expired. */
+  /** Issued by the authority of the cluster, but expired. */
   readonly expired: Credentials;
-  /** Of a learner of the cluster that turned hostile. */
+  /** The certificate of the hostile learner, which is a member. */
   readonly learner: Credentials;
-  /** Of a member that was removed. */
+  /** The certificate of a member that was removed. */
   readonly removed: Credentials;
 }
 
-/** Ids are decimal digits: JSON has no bigint. */
+/** The settings of the swarm. Ids are decimal strings, because JSON has no bigint. */
 export interface SwarmSettings {
   readonly seed: number;
-  /** Addresses that the attacks come from. */
+  /** The number of source addresses. */
   readonly sources: number;
   readonly clusterId: string;
   readonly loot: Loot;
-  /** The address of a good member, and those of the hostile learner and of the removed member. */
+  /** The addresses of an honest member, of the hostile learner and of the removed member. */
   readonly addresses: {
     readonly impersonated: string;
     readonly learner: string;
@@ -36,7 +36,7 @@ export interface SwarmSettings {
   };
 }
 
-/** A member, or a part of the dummy in its place. */
+/** A member, or the ports of the dummy that stand for it. */
 export interface Target {
   readonly id: string;
   readonly host: string;
@@ -46,19 +46,19 @@ export interface Target {
 
 export type SwarmRequest =
   | { readonly type: 'prepare'; readonly settings: SwarmSettings }
-  /** All attacks begin. `term` is the term that the cluster is in. */
+  /** Starts all attacks. `term` is the current term of the cluster. */
   | { readonly type: 'attack'; readonly targets: readonly Target[]; readonly term: number }
-  /** All attacks end. */
+  /** Ends all attacks. */
   | { readonly type: 'rest' };
 
-/** By attack: how often each outcome was seen. */
+/** For each attack, how often each outcome occurred. */
 export type Tallies = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 export type SwarmAnswer =
   | { readonly type: 'ready' }
   | { readonly type: 'rested'; readonly tallies: Tallies; readonly cpuMs: number };
 
-/** The dummy says where it listens. */
+/** The ports on which the dummy listens. */
 export interface DummyAnswer {
   readonly type: 'listening';
   readonly ports: readonly number[];

@@ -1,10 +1,10 @@
-/** All attacks at once, from many addresses, until they are told to rest. */
+/** Runs all attacks concurrently from many addresses until `rest` is called. */
 import { setMaxListeners } from 'node:events';
 import { chanceOf } from '../cluster-story/chaos/chance.ts';
 import { Striker, type Attack } from './attack.ts';
 import type { SwarmSettings, Tallies, Target } from './swarm-protocol.ts';
 
-/** Linux takes every address of 127.0.0.0/8 for its own; other systems have 127.0.0.1 only. */
+/** On Linux every address of 127.0.0.0/8 is local. Other systems only have 127.0.0.1. */
 const hasManyAddresses = process.platform === 'linux';
 
 export class Swarm {
@@ -35,8 +35,8 @@ export class Swarm {
   }
 
   /**
-   * Ends all connections. Returns the outcomes of the attacks since they began, and the processor
-   * time in ms.
+   * Ends all connections. Returns the outcomes since `attack` was called, and the processor time of
+   * the swarm.
    */
   async rest(): Promise<{ readonly tallies: Tallies; readonly cpuMs: number }> {
     this.#ending.abort();
@@ -50,7 +50,7 @@ export class Swarm {
 
   async #work(attack: Attack, targets: readonly Target[], term: number): Promise<void> {
     const { signal } = this.#ending;
-    // Not all at the same moment.
+    // A random delay spreads the first attempts.
     await pause(this.#chance() * attack.pauseMs, signal);
     while (!signal.aborted) {
       const target = targets[Math.floor(this.#chance() * targets.length)];

@@ -1,4 +1,7 @@
-/** Certificates with forged alternative names. Nobody has signed them: they are only read. */
+/**
+ * Makes certificates with forged alternative names. They carry no valid signature, because they are
+ * only parsed.
+ */
 import { generateKeyPairSync } from 'node:crypto';
 import { joined } from './mutate-bytes.ts';
 

@@ -13,7 +13,7 @@ import type { SeededRandom } from '@babuza/testkit';
 import { membershipCodec, envelope } from '../internals.ts';
 import { encodeConfChangeV2 } from '@babuza/raftpb';
 
-/** What is known of the log of the receivers when a message is made. */
+/** The state of the receivers' log when a message is made. */
 export interface Known {
   readonly term: number;
   readonly lastIndex: number;

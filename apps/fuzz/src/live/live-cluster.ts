@@ -90,7 +90,7 @@ export class LiveCluster {
     }
   }
 
-  /** What the honest members know of the log. */
+  /** The highest term and last index of the honest members, and their lowest commit index. */
   status(): { term: number; lastIndex: number; commit: number } {
     const all = [...this.#nodes.values()].map((node) => node.status());
     return {
@@ -100,7 +100,7 @@ export class LiveCluster {
     };
   }
 
-  /** One write, at whoever leads. Throws where none is committed in time. */
+  /** Makes one write at the current leader. Throws when no write is committed in time. */
   async write(timeoutMs: number = recoveryMsMax): Promise<void> {
     const endMs = performance.now() + timeoutMs;
     let last: unknown;
@@ -121,7 +121,7 @@ export class LiveCluster {
     );
   }
 
-  /** What each member says of itself and of the membership, for whoever looks into a failure. */
+  /** The status and membership of each member, for the analysis of a failure. */
   #state(): string {
     const texts = [...this.#nodes.values()].map((node) => {
       const { nodeId, role, term, lastIndex, commitIndex } = node.status();

@@ -5,7 +5,8 @@ import { itemAt, setField, type Edit, type Field, type LogFiles } from './edits.
 const { frameHeaderBytes, framesStart, headerPageBytes, trailerBytes } = nativeLayout;
 
 /**
- * Of a frame, from its start; those behind the header are of a commit, or bytes of another body.
+ * The fields of a frame as offset and length. The fields after the header belong to a commit body;
+ * in other bodies they are arbitrary bytes.
  */
 const frameFields: readonly Field[] = [
   [8, 4],
@@ -172,7 +173,7 @@ function sealSegment(bytes: Uint8Array, salt: number): void {
   sealTrailer(bytes, salt);
 }
 
-/** What the header of a frame says of itself: a mixing function over its words from byte 8 on. */
+/** The checksum of a frame header: a mixing function over its words from byte 8 on. */
 function headerCheck(view: DataView, at: number, seed: number): number {
   let hash = seed;
   for (let word = 8; word < frameHeaderBytes; word += 4) {

@@ -10,7 +10,7 @@ import { Finding, refusal, type Decoder, type Outcome } from '../decoder.ts';
 import { sameValue } from '../same-value.ts';
 import { forgeryOf, inputOf, itemAt, type Edit, type LogFiles } from './edits.ts';
 
-/** What differs from one format to the other. */
+/** The parts that differ between the log formats. */
 export interface LogKind {
   readonly name: string;
   readonly covers: readonly string[];
@@ -23,7 +23,7 @@ export interface LogKind {
 }
 
 export const directory = '/node/wal';
-/** What opening a log rejects with where its files are not what they should be. */
+/** The errors that opening a log with wrong files may reject with. */
 const documented = [
   'WAL_CORRUPT',
   'WAL_FOREIGN',

@@ -24,8 +24,8 @@ const textOf = ({ value }: ForgedName): string => Buffer.from(value).toString('l
 const isReadable = (text: string): boolean => /^[ -~]*$/.test(text);
 
 /**
- * What the names say, by a look at the names themselves and not at the text that Node.js makes of
- * them: no name may turn into another one, or into several.
+ * Checks the names against the certificate's own bytes and not against the text that Node.js makes
+ * of them. No name may turn into another one or into several.
  */
 function check(names: readonly ForgedName[], certificate: X509Certificate): Outcome {
   const shown = new shownCertificates.ShownCertificate(certificate);

@@ -1,4 +1,4 @@
-/** What the demo reads of its entries, its clients and its snapshots. */
+/** Decoders of the demo: entries, requests of clients, and snapshots. */
 import type { Decoder, Target } from '../decoder.ts';
 import { demoCodec, demoFraming } from '../internals.ts';
 import { roundTrip } from '../round-trip.ts';

@@ -17,7 +17,12 @@ const open = (environment: Environment): EtcdWalManager =>
 
 const recovery = logDecoder({
   name: 'wal-etcd/recovery',
-  covers: ['wal-etcd/readLengthField', 'wal-etcd/readRecordChecksum', 'wal-etcd/scanSegment'],
+  covers: [
+    'wal-etcd/readLengthField',
+    'wal-etcd/readRecordChecksum',
+    'wal-etcd/scanSegment',
+    'wal-etcd/readLog',
+  ],
   logs: await baseLogs(open),
   open,
   forge: forgeEtcd,

@@ -1,7 +1,4 @@
-/**
- * What a peer says over HTTP before and after it is known: challenge, handshake, frames with
- * messages.
- */
+/** Decoders for the bytes of an HTTP peer: challenge, handshake, and frames with messages. */
 import { crc32 } from 'node:zlib';
 import { encodeMessage } from '@babuza/raftpb';
 import { Finding, refusal, type Decoder, type Outcome, type Target } from '../decoder.ts';
@@ -190,7 +187,7 @@ const stream: Decoder = {
 
 const secret = Buffer.alloc(challenges.secretBytesMin, 7);
 const number = Buffer.alloc(challenges.numberBytes, 3);
-/** What the two ends of a connection of TLS have in common. */
+/** The values that both ends of a TLS connection share. */
 const channel = Buffer.alloc(32, 5);
 const opening = challenges.openingOf(secret, number, 2n, channel);
 const member = { clusterId: 1n, groupId: 4n, nodeId: 3n };

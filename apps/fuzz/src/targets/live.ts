@@ -29,7 +29,7 @@ async function attackCluster(input: Uint8Array): Promise<Outcome> {
     await cluster.restartAll();
     await cluster.write();
     for (const reason of rejections) {
-      throw new Finding(`a promise was rejected and nobody noticed: ${problemOf(reason)}`);
+      throw new Finding(`a rejected promise was not handled: ${problemOf(reason)}`);
     }
     if (sent === 0) throw new Finding('no message of the hostile member has left');
     return { kind: 'value', value: 'the cluster goes on' };

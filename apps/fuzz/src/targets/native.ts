@@ -17,8 +17,11 @@ const recovery = logDecoder({
   covers: [
     'wal-native/readFrameHeader',
     'wal-native/readCommitBody',
+    'wal-native/readFrame',
     'wal-native/scanSegment',
+    'wal-native/scanAfterStop',
     'wal-native/readLog',
+    'wal-native/readLogOnce',
   ],
   logs: await baseLogs(open),
   open,

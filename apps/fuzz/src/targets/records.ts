@@ -124,7 +124,7 @@ const lockFiles: Decoder = {
   }),
 };
 
-/** Where the checksum of a record file stands; it covers all other bytes. */
+/** The offset of the checksum in a record file. It covers all other bytes. */
 const recordChecksumAt = 16;
 
 const records: Decoder = {

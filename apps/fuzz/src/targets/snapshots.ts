@@ -64,10 +64,7 @@ const manifest: Decoder = {
   weight: 2,
 };
 
-/**
- * Where the parts of a metadata file begin, so that the id in it and the checksums can be made
- * right.
- */
+/** The offsets in a metadata file, used to correct its id and checksums after a mutation. */
 const metadataLengthAt = 24;
 const partsAt = 36;
 const manifestIdAt = 20;

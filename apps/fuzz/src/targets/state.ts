@@ -1,6 +1,6 @@
 /**
- * What entries and snapshots of a node hold: envelopes, membership changes, identities, the node's
- * own part.
+ * Decoders for entries and snapshots of a node: envelopes, membership changes, identities, and the
+ * node's own section.
  */
 import { ConfChangeType, encodeConfChangeV2, EntryType } from '@babuza/raftpb';
 import { LruSessionManager } from '@babuza/session';

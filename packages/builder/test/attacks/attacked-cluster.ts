@@ -1,4 +1,7 @@
-/** Two members of three run; the third one was stopped, and an attacker speaks in its name. */
+/**
+ * A cluster of three in which members 1 and 2 run; member 3 is stopped, and an attacker acts in its
+ * name.
+ */
 import { readdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import type { AppliedEntry } from '@babuza/raft';
@@ -37,7 +40,7 @@ export class AttackedCluster {
     return attacked;
   }
 
-  /** What the members have applied, in any order. */
+  /** The values that the members have applied, in any order. */
   get applied(): readonly AppliedEntry[] {
     return this.#notes.mock.calls.map(([entry]) => entry);
   }
@@ -46,7 +49,7 @@ export class AttackedCluster {
     return [...this.cluster.nodes.values()];
   }
 
-  /** Somebody who has all that member 3 had: its id and what it says of itself. */
+  /** Starts an attacker that knows the id and the introduction of member 3. */
   async hostileMember(nodeId = stolenId, address?: string): Promise<ForgingMember> {
     const victims = await Promise.all(
       this.nodes.map(async ({ id }) => ({ id, address: await this.cluster.addressOf(id) })),
@@ -65,7 +68,7 @@ export class AttackedCluster {
     return member;
   }
 
-  /** Sends until the victim has refused that many messages more. */
+  /** Sends messages until the victim has refused that many more. */
   async untilRefused(
     by: RealNode,
     hostile: ForgingMember,
@@ -80,7 +83,8 @@ export class AttackedCluster {
   }
 
   /**
-   * The cluster still commits, in a term that elections reach, also when all its members restart.
+   * Checks that the cluster still commits, in a term that normal elections reach, even after a
+   * restart of all members.
    */
   async expectService(): Promise<void> {
     await this.cluster.put('after', 8);
@@ -99,7 +103,7 @@ export class AttackedCluster {
     return names.filter((name) => name.includes('snap')).sort();
   }
 
-  /** A port of somebody who never asked for anything, and how often it was connected to. */
+  /** A port of an uninvolved server, and the number of connections to it. */
   async bystander(): Promise<{ readonly address: string; readonly count: () => number }> {
     let count = 0;
     const server = createServer((socket) => {

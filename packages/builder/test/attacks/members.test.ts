@@ -1,6 +1,6 @@
 /**
- * Attacks of somebody who has all that a member needs to be let in, on members that run on a real
- * disk with real sockets.
+ * Attacks by a program that has everything that a member needs to be admitted, on members with real
+ * disks and real sockets.
  */
 import { encodeEnvelope, EnvelopeKind } from '../../../raft/src/proposals/envelope.ts';
 import { EntryType, MessageType, newMessage, type Message } from '@babuza/raftpb';
@@ -24,7 +24,7 @@ async function victims(): Promise<readonly [leader: RealNode, follower: RealNode
 
 let lastRequest = 2 ** 52;
 
-/** A proposal as a member hands it on. */
+/** A proposal as a member forwards it. */
 function forgedProposal(nodeId: bigint, to: bigint, proposedAtMs: number): Message {
   lastRequest += 1;
   const data = encodeEnvelope({
@@ -56,7 +56,7 @@ describe('a hostile member', () => {
         }
       }
     }
-    // Each of them cost it its connection.
+    // Each invalid message closed its connection.
     expect(hostile.connections).toBeGreaterThan(20);
     await attacked.expectService();
   });

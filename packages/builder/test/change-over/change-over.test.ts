@@ -1,7 +1,7 @@
 /**
  * A cluster of three nodes changes its protection while clients write, in the rounds of
- * docs/running-a-cluster.md: one member after the other is restarted. In each state in between
- * every member can lead, and reaches the others.
+ * docs/running-a-cluster.md: the members are restarted one after the other. In every intermediate
+ * state each member can lead and reach the others.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { Authority } from '../../../transport-http/test/certificates.ts';
@@ -42,7 +42,7 @@ describe.each([
       }
     }
 
-    // A member that was left behind reaches nobody, and nobody reaches it.
+    // A member that stayed in an earlier round cannot connect to the others, nor they to it.
     await cluster.lead(1n);
     const leader = cluster.node(1n);
     const { refusedConnections } = leader.transport.counts();

@@ -1,4 +1,7 @@
-/** Reads the rounds of a change-over out of docs/running-a-cluster.md, so that tests make these. */
+/**
+ * Reads the rounds of a change-over from docs/running-a-cluster.md, so that tests execute the
+ * documented steps.
+ */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { HttpTransportTls } from '@babuza/transport-http';
@@ -6,7 +9,7 @@ import type { Protection } from './live-cluster.ts';
 
 const page = fileURLToPath(new URL('../../../../docs/running-a-cluster.md', import.meta.url));
 
-/** What the words of the page stand for. */
+/** The values of the placeholders in the document. */
 export interface Values {
   readonly tls?: HttpTransportTls;
   readonly secret?: string;
@@ -14,7 +17,7 @@ export interface Values {
   readonly new?: string;
 }
 
-/** The options of each row, the one of before first, of the table behind this bold title. */
+/** The options in each row of the table below this bold title, the initial ones first. */
 export function documentedRounds(title: string): ((values: Values) => Protection)[] {
   const [, behind] = readFileSync(page, 'utf8').split(`**${title}.**`);
   const rows =

@@ -1,4 +1,4 @@
-/** A state machine that keeps what it has applied, in order. */
+/** A state machine that keeps the applied values in order. */
 import type { StateMachine } from '@babuza/raft';
 
 export function newListMachine(): StateMachine<void, readonly string[]> {

@@ -1,6 +1,6 @@
 /**
- * Three members over HTTP that listen on every address of the machine, so that they need
- * protection or `insecure: true`, and clients that write all the time.
+ * Three members over HTTP that listen on all addresses of the machine, so that they need protection
+ * or `insecure: true`, and clients that write continuously.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,25 +17,25 @@ import { WritingClients } from './writing-clients.ts';
 
 const { clock } = nodeEnvironment();
 
-/** What a member has besides its address. */
+/** The options of a member apart from its address. */
 export type Protection = Omit<HttpTransportOptions, 'address' | 'listen'>;
 
 export interface LiveNode {
   readonly id: bigint;
   readonly raft: Raft<void, readonly string[]>;
   readonly transport: HttpTransport;
-  /** Lines of level warn and error. */
+  /** The logged lines of level warn and error. */
   readonly warnings: readonly string[];
 }
 
 export const memberIds: readonly bigint[] = [1n, 2n, 3n];
 const tickMs = 20;
 /**
- * Ten seconds: no member campaigns by itself in a test that works, so each term is that of a
- * hand-over which the test has asked for.
+ * Ten seconds, so that no member campaigns by itself in a passing test: each new term comes from a
+ * leadership transfer of the test.
  */
 const electionTicks = 500;
-/** Of the member that campaigns first. */
+/** The election timeout of the member that campaigns first. */
 const firstElectionTicks = 10;
 
 export class LiveCluster implements AsyncDisposable {
@@ -51,7 +51,7 @@ export class LiveCluster implements AsyncDisposable {
     this.#proxies = proxies;
   }
 
-  /** A cluster whose clients write already. */
+  /** Starts a cluster and its clients. */
   static async start(protectionOf: (id: bigint) => Protection): Promise<LiveCluster> {
     const directory = await mkdtemp(join(tmpdir(), 'babuza-change-over-'));
     const proxies = new Map<bigint, FaultProxy>();
@@ -79,7 +79,7 @@ export class LiveCluster implements AsyncDisposable {
     return [...this.#nodes.values()];
   }
 
-  /** Stops a member and starts it with other options; resolves when it is ready. */
+  /** Restarts a member with other options; resolves when it is ready. */
   async restart(id: bigint, protection: Protection): Promise<LiveNode> {
     await this.#stop(id);
     const node = await this.#start(id, protection);
@@ -90,7 +90,7 @@ export class LiveCluster implements AsyncDisposable {
     return node;
   }
 
-  /** Stops a member and starts it with options with which it may hear nobody. */
+  /** Restarts a member with options with which it may not reach the others. */
   async restartAlone(id: bigint, protection: Protection): Promise<LiveNode> {
     await this.#stop(id);
     return this.#start(id, protection);
@@ -103,7 +103,7 @@ export class LiveCluster implements AsyncDisposable {
     await leader.raft.transferLeader(id);
   }
 
-  /** Each member leads in turn, and what clients write then reaches all members. */
+  /** Makes each member the leader in turn and checks that writes then reach all members. */
   async expectEachToLead(): Promise<void> {
     for (const id of memberIds) {
       await this.lead(id);
@@ -111,7 +111,7 @@ export class LiveCluster implements AsyncDisposable {
     }
   }
 
-  /** More writes are acknowledged, and all members that `ids` names apply them. */
+  /** Waits until more writes are acknowledged and the members in `ids` have applied them. */
   async expectService(ids: readonly bigint[] = memberIds): Promise<void> {
     await this.clients.someMore();
     const leader = await eventually('a leader', async () => this.#leader());
@@ -125,8 +125,8 @@ export class LiveCluster implements AsyncDisposable {
   }
 
   /**
-   * Ends the clients. All members have applied the same, each write once and every acknowledged one
-   * among them, and no member has campaigned unasked.
+   * Stops the clients and checks that all members have applied the same: each write once, and all
+   * acknowledged ones. No member may have campaigned without being asked.
    */
   async expectNothingLost(): Promise<void> {
     await this.clients.end();
@@ -145,14 +145,14 @@ export class LiveCluster implements AsyncDisposable {
     for (const { raft } of this.nodes) expect(raft.status().term).toBe(this.#terms);
   }
 
-  /** The node refuses more connections than `before`. */
+  /** Waits until the node has refused more connections than `before`. */
   async expectRefusals({ id, transport }: LiveNode, before: number): Promise<void> {
     await eventually(`refused connections at node ${id}`, async () =>
       transport.counts().refusedConnections > before ? true : undefined,
     );
   }
 
-  /** The node warns of it. */
+  /** Waits until the node has logged this warning. */
   async expectTold({ id, warnings }: LiveNode, text: string): Promise<void> {
     await eventually(`"${text}" in the log of node ${id}`, async () =>
       warnings.some((line) => line.includes(text)) ? true : undefined,
@@ -160,7 +160,7 @@ export class LiveCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A test that fails has its own error.
+    // A failed test already has an error of its own.
     await this.clients.end().catch(() => undefined);
     await Promise.all(this.nodes.map(({ raft }) => raft.shutdown()));
     for (const proxy of this.#proxies.values()) await proxy.close();

@@ -14,7 +14,9 @@ afterAll(() => {
   latter.remove();
 });
 
-/** They are made before anything runs, because making them stops the event loop. */
+/**
+ * Create the certificates before the cluster starts, because creating them blocks the event loop.
+ */
 const issued = (authority: Authority) =>
   new Map(memberIds.map((member) => [member, authority.issue({ member })]));
 const [old, renewed, young] = [issued(former), issued(former), issued(latter)];
@@ -29,7 +31,8 @@ it('loses no write and no leader while nodes replace what they show and trust, a
   const rounds = [
     (id: bigint) => renewed.get(id) ?? {},
     () => ({ ca: both }),
-    // A list for each authority, with nobody in it: all connections are made again.
+    // A revocation list without entries for each authority closes all connections, which are then
+    // opened again.
     () => ({ crl: emptyLists }),
     (id: bigint) => young.get(id) ?? {},
     () => ({ ca: latter.cert, crl: latter.revocations() }),
@@ -48,7 +51,7 @@ it('loses no write and no leader while nodes replace what they show and trust, a
   const crl = latter.revocations();
   for (const id of [1n, 2n]) cluster.node(id).transport.reloadTls({ crl });
   const [one, revoked] = [cluster.node(1n), cluster.node(3n)];
-  // What was open has ended, and nothing else is let in, in both directions.
+  // Old connections are closed and new ones are refused, in both directions.
   await cluster.expectTold(one, 'cannot be reached: certificate revoked');
   await cluster.expectTold(revoked, 'the secrets and the trusted certificates');
   await cluster.expectRefusals(one, refusedConnections);

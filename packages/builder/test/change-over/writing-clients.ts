@@ -1,4 +1,4 @@
-/** Clients that write all the time, each value once, and count what is acknowledged. */
+/** Clients that write continuously, each value once, and count the acknowledged ones. */
 import type { Raft } from '@babuza/raft';
 import { nodeEnvironment } from '@babuza/vfs';
 import { eventually } from '../real-cluster.ts';
@@ -6,7 +6,9 @@ import { eventually } from '../real-cluster.ts';
 const { clock } = nodeEnvironment();
 const clientCount = 3;
 const pauseMs = 2;
-/** Leadership moves, or a node stops. The client goes on with another value. */
+/**
+ * A change of leader or a stopped node fails the write. The client continues with another value.
+ */
 const codesOfMoves = [
   'RAFT_NOT_LEADER',
   'RAFT_BUSY',
@@ -33,7 +35,10 @@ export class WritingClients {
     });
   }
 
-  /** Resolves when each client may have had a write acknowledged that it began after the call. */
+  /**
+   * Resolves when each client could have got an acknowledgement for a write that it began after the
+   * call.
+   */
   async someMore(): Promise<void> {
     const enough = this.acknowledged.length + 2 * clientCount;
     await eventually('more acknowledged writes', async () => {
@@ -42,7 +47,7 @@ export class WritingClients {
     });
   }
 
-  /** Rejects with the first error that a client has met. */
+  /** Rejects with the first unexpected error of a client. */
   async end(): Promise<void> {
     this.#isOver = true;
     await this.#ended;

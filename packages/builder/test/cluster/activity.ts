@@ -1,6 +1,6 @@
 /**
- * What one process of a node does at the moment, as its log, its snapshots, its transport and its
- * state machine show it. It counts coincidences, and knows what must not happen meanwhile.
+ * The current activity of one process of a node, observed at its log, snapshots, transport and
+ * state machine. It counts coincidences and detects forbidden ones.
  */
 import type { StoredSnapshot } from '@babuza/raft';
 import { EntryType, type SnapshotMetadata } from '@babuza/raftpb';
@@ -17,17 +17,23 @@ export class Activity {
   readonly #fail: (problem: string) => void;
   readonly #onInstalling: () => void;
   readonly #sends: Sending[] = [];
-  /** Snapshots that this process makes, or has made: their markers are its own. */
+  /**
+   * Snapshots that this process makes or has made, which tells their records in the log from those
+   * of received snapshots.
+   */
   readonly #made = new Set<string>();
   /** Membership changes in the log. */
   readonly #changes = new Set<number>();
   #committed = 0;
   #applying = 0;
   #making = 0;
-  /** How far the node has applied its log. */
+  /** The last index that the node has applied. */
   appliedIndex: () => number = () => 0;
 
-  /** `onInstalling`: the marker of a snapshot of another member is on its way to the log. */
+  /**
+   * `onInstalling` is called when the record of a received snapshot is about to be saved to the
+   * log.
+   */
   constructor(counts: Coincidences, fail: (problem: string) => void, onInstalling: () => void) {
     this.#counts = counts;
     this.#fail = fail;
@@ -67,7 +73,7 @@ export class Activity {
     }
   }
 
-  /** Snapshots that are too many were removed; these are left. */
+  /** Old snapshots were removed; these are left. */
   retained(left: readonly StoredSnapshot[]): void {
     const oldest = left[0]?.metadata.index ?? 0;
     for (const sending of this.#sends) {
@@ -77,7 +83,7 @@ export class Activity {
     }
   }
 
-  /** The log as the node sees it: saves and purges are looked at. */
+  /** Wraps the log of the node to observe its saves and purges. */
   watched(opened: OpenedWal): OpenedWal {
     const { wal } = opened;
     const save: Wal['save'] = (batch) => {
@@ -106,7 +112,7 @@ export class Activity {
     return { ...opened, wal: watched };
   }
 
-  /** The work that begins when the marker of a snapshot of another member is durable. */
+  /** Called when the record of a received snapshot is durable and its installation begins. */
   #saves({ hardState, entries = [], snapshot }: SaveBatch): (() => void) | undefined {
     const [first] = entries;
     if (first !== undefined) {

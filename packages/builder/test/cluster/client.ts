@@ -1,7 +1,7 @@
 /**
- * A client of the cluster: one operation at a time, or two, at any node, sent again until it has an
- * answer, as an application would. Within a session a proposal that is sent again applies once;
- * without one, what may have been applied is not sent again.
+ * A client of the cluster. It has one or two operations at a time, at any node, and repeats them
+ * until it has an answer, as an application would. In a session a repeated proposal is applied
+ * once. Outside a session, a proposal that may have been applied is not repeated.
  */
 import type { ProposeResult, Raft, SessionCall } from '@babuza/raft';
 import type {
@@ -23,9 +23,9 @@ export interface ClientParts {
   readonly clock: SimulatedClock;
   readonly random: SeededRandom;
   readonly ledger: AppliedLedger;
-  /** Nodes that run now. */
+  /** The nodes that are running. */
   readonly nodes: () => readonly Node[];
-  /** The place of the next call or return in the history. */
+  /** The position of the next call or return in the history. */
   readonly nextPlace: () => number;
   readonly coincidences: Coincidences;
   readonly fail: (problem: string, cause?: unknown) => void;
@@ -33,7 +33,7 @@ export interface ClientParts {
 
 const attemptsMax = 25;
 
-/** A session, and what of it has no answer yet. */
+/** A session and its unanswered proposals. */
 interface OpenSession {
   readonly id: number;
   readonly unanswered: Set<number>;
@@ -81,8 +81,8 @@ export class Client {
     const calledAt = this.#parts.nextPlace();
     const output = await (input.kind === 'get' ? this.#get(input.key) : this.#change(input));
     const operation = { client: this.#number, input, calledAt };
-    // What certainly never happened is no part of the history; of a read without an answer nobody
-    // knows anything.
+    // Operations that certainly had no effect are removed from the history, and so are reads
+    // without an answer.
     if (output === 'never') return;
     if (output === 'unknown') this.operations.push(operation);
     else {
@@ -112,7 +112,7 @@ export class Client {
     const { id: sessionId, sequence, unanswered } = session;
     unanswered.add(sequence);
     const call = { sessionId, sequence, lowestUnanswered: Math.min(...unanswered) };
-    // What has no answer may still be applied, and its sequence may not be used for anything else.
+    // An unanswered proposal may still be applied, so its sequence number must not be reused.
     const giveUp = (): void => {
       if (this.#session === session) this.#session = undefined;
     };
@@ -131,7 +131,7 @@ export class Client {
     let leader: bigint | undefined;
     for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
       const node = this.#node(leader);
-      // An impatient user has pressed twice.
+      // The same operation is sent twice at once.
       if (session !== undefined && this.#parts.random.chance(0.1)) {
         void this.#answer(node?.propose(data, { session }));
       }
@@ -147,7 +147,7 @@ export class Client {
         giveUp();
         return isUnknown ? 'unknown' : 'never';
       }
-      // The process that had it is gone, or it said that it cannot tell.
+      // The process has ended, or does not know the outcome.
       if (outcome === undefined || outcome.isUnknown) {
         isUnknown = true;
         if (session === undefined) return 'unknown';
@@ -158,20 +158,20 @@ export class Client {
     return isUnknown ? 'unknown' : 'never';
   }
 
-  /** Who says that something was applied has applied it. */
+  /** A node that reports the proposal as applied must have applied it. */
   #checkAnswer(
     { index, term, resultLost }: ProposeResult,
     data: Uint8Array,
     isInSession: boolean,
   ): void {
     const { ledger, fail } = this.#parts;
-    // In a session it may be the answer to an earlier attempt.
+    // In a session this may be the answer to an earlier attempt.
     const isApplied =
       isInSession || resultLost ? ledger.hasApplied(data) : ledger.holds(index, term, data);
     if (!isApplied) fail(`acknowledged and not applied: index ${index} of term ${term}`);
   }
 
-  /** Opens one where there is none. It may come to nothing. */
+  /** Opens a session if there is none. The attempt may fail. */
   async #openSession(): Promise<void> {
     this.#opening ??= this.#tryOpenSession().finally(() => {
       this.#opening = undefined;
@@ -188,14 +188,17 @@ export class Client {
     }
   }
 
-  /** The answer of a node, or why there is none; nothing when the node died over it. */
+  /**
+   * Resolves to the answer of a node or the reason for its absence, or to nothing if the node
+   * crashed meanwhile.
+   */
   async #answer<T>(
     answer: Promise<T> | undefined,
   ): Promise<
     { answer: T } | { code: unknown; isUnknown: boolean; leader: bigint | undefined } | undefined
   > {
     const { clock, fail } = this.#parts;
-    // No node was there to ask: certainly nothing has happened.
+    // No node was running, so the operation certainly had no effect.
     if (answer === undefined) return { code: 'none', isUnknown: false, leader: undefined };
     let patience: { cancel(): void } | undefined;
     const impatient = new Promise<undefined>((resolve) => {

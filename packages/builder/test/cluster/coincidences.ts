@@ -1,23 +1,26 @@
 /**
- * How often things really happened at the same time that are hard to get right together. A run that
- * never had one of them shows nothing about it.
+ * Counts coincidences that are hard to handle correctly. A run that never had one of them does not
+ * test it.
  */
 export interface Coincidences {
-  /** The marker of a snapshot of another member became durable while entries were applied. */
+  /** The record of a received snapshot became durable while entries were applied. */
   installedOverApply: number;
-  /** A snapshot of another member covers a membership change that waits to be applied. */
+  /** A received snapshot covers a membership change that waits to be applied. */
   changeCovered: number;
   /** A node sends two snapshots at once. */
   twoSends: number;
-  /** A snapshot is being sent, is not kept any more, and only the sending holds its log. */
+  /**
+   * A snapshot that is being sent has been superseded, and only the transfer still holds the log
+   * behind it.
+   */
   purgeHeld: number;
-  /** A snapshot of another member is installed while this node makes one of its own. */
+  /** A received snapshot is installed while this node makes one of its own. */
   madeWhileInstalled: number;
-  /** A client waits for a proposal that a snapshot of another member covers. */
+  /** A client waits for a proposal that a received snapshot covers. */
   proposalCovered: number;
-  /** A snapshot that was made or received met a shortage of the system. */
+  /** Making or receiving a snapshot met a shortage of disk space or another resource. */
   shortages: number;
-  /** A stream of a snapshot broke at its sender. */
+  /** The stream of a snapshot failed at its sender. */
   brokenStreams: number;
   /** Two snapshots were sent at once, and the one that began last ended first. */
   overtakingSends: number;

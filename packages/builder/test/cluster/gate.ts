@@ -1,4 +1,4 @@
-/** Something that lets work through, or holds it until it is opened again. */
+/** A gate that lets callers pass, or holds them until it is opened again. */
 export class Gate {
   #opened: Promise<void> | undefined;
   #open: () => void = () => undefined;

@@ -1,6 +1,6 @@
 /**
- * A key-value store as each kind of state machine, for tests: put and compare-and-set are
- * proposals, get is a question. All replicas write what they apply into one ledger.
+ * A key-value store as each kind of state machine, for tests. Put and compare-and-set are
+ * proposals; get is a query. All replicas record the applied entries in one ledger.
  */
 import type {
   AppliedEntry,
@@ -13,17 +13,19 @@ import type { KeyValueInput } from '@babuza/testkit';
 import type { AppliedLedger } from './ledger.ts';
 
 export type KeyValueMachine = StateMachine<string, string | undefined> & {
-  /** The whole state as text: the same on replicas that have applied the same. */
+  /** The whole state as text; equal on replicas that have applied the same entries. */
   content(): string;
 };
 
-/** The calls of a node that a machine may take its time over, or fail. */
+/** The calls of a node that the machine may delay or fail. */
 export type MachineCall = 'apply' | 'restore' | 'prepare' | 'save';
 
-/** What of a disk machine survives a crash: the state at some index, written at once. */
+/**
+ * The part of a disk machine that survives a crash: its state at some index, written atomically.
+ */
 export interface MachineDisk {
   appliedIndex: number;
-  /** Over the indexes that were applied: what is left out, or comes twice, is seen from then on. */
+  /** A hash over the applied entries, which shows from then on if one was skipped or repeated. */
   digest: number;
   content: string;
 }
@@ -34,7 +36,7 @@ const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 export const encodeCommand = (input: KeyValueInput, filler: string): Uint8Array =>
   encode(JSON.stringify({ ...input, filler }));
 
-/** Whether a compare-and-set has set. */
+/** Whether a compare-and-set has changed the value. */
 export const hasSet = (result: ApplyResult): boolean => result !== undefined && result[0] === 1;
 
 class Store {
@@ -74,7 +76,7 @@ class Store {
     });
   }
 
-  /** Does the work of one call. The node must not make another call before it has ended. */
+  /** Delays one call. The node must not make another call before it has ended. */
   async alone<Result>(call: MachineCall, work: () => Promise<Result>): Promise<Result> {
     if (this.#doing !== undefined) throw new Error(`${call} while it is busy: ${this.#doing}`);
     this.#doing = call;
@@ -93,7 +95,7 @@ class Store {
     return JSON.stringify([...this.#map].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** With its index, so that a restored one goes on from there. */
+  /** Includes the index, so that a restored machine continues from there. */
   whole(): string {
     const whole: MachineDisk = {
       appliedIndex: this.#appliedIndex,
@@ -119,8 +121,8 @@ async function readWhole(reader: SnapshotReader): Promise<string> {
 }
 
 /**
- * `work` is what a call takes before it has an effect, and may fail it; `undefined` where it takes
- * no time. A disk machine is durable whenever `isFlushTime` says so, and lags behind otherwise.
+ * `work` delays a call before it takes effect and may make it fail; `undefined` for no delay. A
+ * disk machine becomes durable when `isFlushTime` returns true, and lags behind otherwise.
  */
 export function keyValueMachine(
   kind: StateMachine['kind'],

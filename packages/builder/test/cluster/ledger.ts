@@ -1,6 +1,5 @@
 /**
- * What all replicas applied, written down as each of them applies it: the first difference is found
- * at once.
+ * Records the entries that each replica applies, so that the first difference is detected at once.
  */
 import type { AppliedEntry } from '@babuza/raft';
 
@@ -11,21 +10,16 @@ interface Applied {
 }
 
 export class AppliedLedger {
-  /** By index, as they were applied first. */
+  /** The entries by index, as the first replica applied them. */
   readonly #entries = new Map<number, Applied>();
-  /** Where a proposal was applied: every one is different. */
+  /** The index at which each proposal was applied; every proposal is unique. */
   readonly #indexes = new Map<string, number>();
-  /**
-   * By index: what the first replica that was there had gone through, and what its snapshot said.
-   */
+  /** By index: the hash of the first replica that reached it, and the content of its snapshot. */
   readonly #digests = new Map<number, number>();
   readonly #snapshots = new Map<string, string>();
   highest = 0;
 
-  /**
-   * Throws where replicas differ, where time goes back, or where a proposal is applied a second
-   * time.
-   */
+  /** Throws if replicas differ, if time goes backwards, or if a proposal is applied twice. */
   note({ index, term, data, timeMs }: AppliedEntry): void {
     const text = decode(data);
     const known = this.#entries.get(index);
@@ -37,16 +31,14 @@ export class AppliedLedger {
     }
   }
 
-  /**
-   * Throws where a replica that has applied up to here has not gone through the same as the others.
-   */
+  /** Throws if the replica has reached this index with other entries than the others. */
   noteDigest(index: number, digest: number): void {
     const known = this.#digests.get(index) ?? digest;
     this.#digests.set(index, known);
     if (known !== digest) throw new Error(`replicas came to index ${index} on different ways`);
   }
 
-  /** How a snapshot differs from another one of its place, in words. */
+  /** Describes how a snapshot differs from another one of the same index. */
   snapshotDiffers(place: string, text: string): string | undefined {
     const known = this.#snapshots.get(place) ?? text;
     this.#snapshots.set(place, known);
@@ -54,7 +46,7 @@ export class AppliedLedger {
     return `snapshots ${place} differ: ${known}; and now ${text}`;
   }
 
-  /** Whether this was applied as this entry. */
+  /** Whether this proposal was applied as this entry. */
   holds(index: number, term: number, data: Uint8Array): boolean {
     const entry = this.#entries.get(index);
     return entry !== undefined && entry.term === term && entry.text === decode(data);

@@ -1,4 +1,7 @@
-/** Log matching: entries of the same index and term are the same, and so are all before them. */
+/**
+ * Checks log matching: if two logs have an entry with the same index and term, all entries before
+ * it are equal as well.
+ */
 import type { EntryStorage } from '@babuza/wal-core';
 
 interface MemberLog {
@@ -6,7 +9,7 @@ interface MemberLog {
   readonly storage: EntryStorage;
 }
 
-/** The first difference between two logs, in words. Compared are the indexes that both hold. */
+/** Describes the first difference between two logs within the indexes that both contain. */
 export function logsDiffer(logs: readonly MemberLog[]): string | undefined {
   for (const [at, one] of logs.entries()) {
     for (const other of logs.slice(at + 1)) {
@@ -21,7 +24,7 @@ function pairDiffers(one: MemberLog, other: MemberLog): string | undefined {
   const first = Math.max(one.storage.firstIndex(), other.storage.firstIndex());
   const last = Math.min(one.storage.lastIndex(), other.storage.lastIndex());
   let mustMatch = false;
-  // From the end: where terms agree once, everything before must be the same.
+  // From the end: once the terms agree, everything before must be equal.
   for (let index = last; index >= first; index -= 1) {
     const [a] = one.storage.entries(index, index + 1, Infinity);
     const [b] = other.storage.entries(index, index + 1, Infinity);

@@ -1,11 +1,11 @@
 /**
- * The machine under a node: its clock, which stops with its process, and its disk, whose syncs take
+ * The machine of a node: its clock, which stops with the process, and its disk, whose syncs take
  * time.
  */
 import type { Clock, File, FileSystem, Random, Timer } from '@babuza/vfs';
 import type { Gate } from './gate.ts';
 
-/** A view of the world's clock that ends with the process: nothing fires any more then. */
+/** A view of the shared clock that ends with the process: after that no timer fires. */
 export class ProcessClock implements Clock {
   readonly #world: Clock;
   readonly #timers = new Set<Timer>();
@@ -13,7 +13,7 @@ export class ProcessClock implements Clock {
   readonly #wallSkewMs: number;
   #isDead = false;
 
-  /** Its wall clock differs from that of other machines, also from its own before a restart. */
+  /** The wall clock differs between machines, and before and after a restart. */
   constructor(world: Clock, wallSkewMs: number) {
     this.#world = world;
     this.#wallSkewMs = wallSkewMs;
@@ -37,7 +37,9 @@ export class ProcessClock implements Clock {
     });
   }
 
-  /** The same for the parts of the test that slow a node down: the node need not end it. */
+  /**
+   * A clock for the parts of the test that slow a node down; the node need not cancel its timers.
+   */
   sleepForTest(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.#start(this.#timersOfTest, delayMs, resolve);
@@ -73,7 +75,7 @@ export class ProcessClock implements Clock {
   }
 }
 
-/** How long syncs take, drawn for each. */
+/** The duration of syncs, drawn for each one. */
 export interface SyncTimes {
   readonly syncMsMax: number;
   /** The share of syncs that take `stallMs`. */
@@ -81,7 +83,7 @@ export interface SyncTimes {
   readonly stallMs: number;
 }
 
-/** A file system whose syncs take time, or hang; everything else is quick, as in a page cache. */
+/** A file system whose syncs take time or hang; everything else is fast, as in a page cache. */
 export function slowSyncs(
   disk: FileSystem,
   clock: Clock,

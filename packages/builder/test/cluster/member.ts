@@ -1,13 +1,13 @@
 /**
- * One node of the simulated cluster, over all its lives: the real node with the native log, durable
- * snapshots and sessions, on a disk that survives its crashes.
+ * One node of the simulated cluster over all its incarnations: the real node with the native log,
+ * durable snapshots and sessions, on a disk that survives its crashes.
  */
 import type { Logger, PeersConfiguration, RaftEvent } from '@babuza/raft';
 import type { MessageType, SnapshotMetadata } from '@babuza/raftpb';
 import { SimulatedDisk, type SeededRandom, type SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
 import type { AppliedLedger } from './ledger.ts';
-import { beginLife, type Life } from './life.ts';
+import { beginIncarnation, type Incarnation } from './incarnation.ts';
 import type { Coincidences } from './coincidences.ts';
 import { Gate } from './gate.ts';
 import type { MachineCall, MachineDisk } from './key-value-machine.ts';
@@ -22,9 +22,9 @@ export interface ClusterParts {
   readonly random: SeededRandom;
   readonly network: MemoryNetwork;
   readonly ledger: AppliedLedger;
-  /** The first members; a node that is not one of them joins. */
+  /** The first members; a node that is not among them joins. */
   readonly peers: PeersConfiguration;
-  /** Who has led in a term, by term. */
+  /** The leader of each term. */
   readonly leaders: Map<number, string>;
   readonly coincidences: Coincidences;
   readonly fail: (problem: string, cause?: unknown) => void;
@@ -41,21 +41,21 @@ export class Member {
   #disk: SimulatedDisk;
   #clock: ProcessClock;
   #closeTransport: () => void = () => undefined;
-  #life: Life | undefined;
-  #lives = 0;
+  #incarnation: Incarnation | undefined;
+  #incarnations = 0;
   #fatalMessage: MessageType | undefined;
   #stoppedByMachine: () => void = () => undefined;
-  /** The last one that its present process has made or taken over. */
+  /** The newest snapshot that its current process has made or installed. */
   newestSnapshot: SnapshotMetadata | undefined;
-  /** Snapshots of its own whose files were damaged. */
+  /** Its own snapshots whose files were damaged. */
   #damages = 0;
   /** Its log may begin behind a snapshot of another member. */
   #mayNeedNewest = false;
-  /** Snapshots of others that it took over. */
+  /** The number of snapshots of other members that it installed. */
   installed = 0;
   /** It left the cluster and never comes back. */
   isGone = false;
-  /** It crashes, or comes back. */
+  /** It is crashing or starting. */
   isInTrouble = false;
 
   constructor(id: bigint, parts: ClusterParts) {
@@ -66,13 +66,13 @@ export class Member {
     this.#clock = this.#newClock();
   }
 
-  /** While it runs. */
-  get life(): Life | undefined {
-    return this.#life;
+  /** The current incarnation while the node runs. */
+  get incarnation(): Incarnation | undefined {
+    return this.#incarnation;
   }
 
   get hasStarted(): boolean {
-    return this.#lives > 0;
+    return this.#incarnations > 0;
   }
 
   get isDown(): boolean {
@@ -80,57 +80,50 @@ export class Member {
   }
 
   /**
-   * Starts it on what its disk holds. It resolves when the node runs, or when it crashed on the
-   * way.
+   * Starts the node on its disk. Resolves when the node runs, or when it crashed during the start.
    */
   async start(): Promise<void> {
-    this.#lives += 1;
+    this.#incarnations += 1;
     this.newestSnapshot = undefined;
     const disk = this.#disk;
-    const life = await Promise.race([this.#begin(disk), disk.whenStopped]).catch(
+    const incarnation = await Promise.race([this.#begin(disk), disk.whenStopped]).catch(
       (error: unknown) => {
         if (!disk.stopped) this.#parts.fail(`node ${this.id} does not start`, error);
       },
     );
-    if (life === undefined || disk !== this.#disk || disk.stopped) return;
-    this.#life = life;
-    this.#parts.log(`node ${this.id} runs, life ${this.#lives}`);
+    if (incarnation === undefined || disk !== this.#disk || disk.stopped) return;
+    this.#incarnation = incarnation;
+    this.#parts.log(`node ${this.id} runs, incarnation ${this.#incarnations}`);
   }
 
-  /**
-   * The process is gone at the next call of its disk that changes something, or one of those behind
-   * it.
-   */
+  /** Crashes the process at one of the next calls that change its disk. */
   crashSoon(calls: number, withinMs: number): Promise<void> {
     this.#disk.stopAtMutation(this.#disk.mutationCount + 1 + calls);
     return this.#crashWithin(withinMs);
   }
 
-  /**
-   * The process is gone while it works at a snapshot: at the first call for one, or one of those
-   * behind it.
-   */
+  /** Crashes the process at one of the next calls for a snapshot. */
   crashAtSnapshot(calls: number, withinMs: number): Promise<void> {
     let left = calls;
     this.#disk.stopWhen(({ path }) => path.startsWith('/data/snap/') && (left -= 1) < 0);
     return this.#crashWithin(withinMs);
   }
 
-  /** The process is gone at the moment it says something of this kind: the message still leaves. */
+  /** Crashes the process when it sends a message of this kind; the message is still delivered. */
   crashAtMessage(type: MessageType, withinMs: number): Promise<void> {
     this.#fatalMessage = type;
     return this.#crashWithin(withinMs);
   }
 
   /**
-   * The next call of this kind to the state machine fails, which stops the node. It resolves with
-   * whether that happened in time, and the node has ended.
+   * Makes the next call of this kind to the state machine fail, which stops the node. Resolves when
+   * the node has ended, to whether the call came in time.
    */
   failMachine(call: MachineCall, withinMs: number): Promise<boolean> {
     this.slow.failingCall = call;
     return new Promise((resolve) => {
       const timer = this.#parts.clock.startTimer(withinMs, () => {
-        // It has failed, and the node is about to end.
+        // The state machine has failed, and the node is about to end.
         if (this.slow.failingCall !== call) return;
         this.#stoppedByMachine = () => undefined;
         this.slow.failingCall = undefined;
@@ -146,9 +139,7 @@ export class Member {
     });
   }
 
-  /**
-   * What the crash left is its disk from now on: what was not synced may be lost (`power`), or not.
-   */
+  /** Replaces the disk by its state after the crash: with `power`, unsynced data may be lost. */
   revive(how: 'power' | 'kill'): void {
     const seed = this.#parts.random.uint32();
     this.#disk = how === 'power' ? this.#disk.crash(seed) : this.#disk.kill(seed);
@@ -165,7 +156,7 @@ export class Member {
     this.#disk.capacityBytes = Infinity;
   }
 
-  /** Syncs wait from now on, until the disk is released. */
+  /** Makes syncs hang until the disk is released. */
   hangDisk(): void {
     this.#hang.close();
   }
@@ -178,13 +169,13 @@ export class Member {
     return this.#hang.isClosed;
   }
 
-  /** An orderly end; nothing may be left open. */
+  /** Shuts the node down; nothing may be left open. */
   async shutdown(transferLeadership: boolean): Promise<void> {
-    const life = this.#life;
-    if (life === undefined) return;
-    this.#life = undefined;
+    const incarnation = this.#incarnation;
+    if (incarnation === undefined) return;
+    this.#incarnation = undefined;
     const disk = this.#disk;
-    await Promise.race([life.raft.shutdown({ transferLeadership }), disk.whenStopped]);
+    await Promise.race([incarnation.raft.shutdown({ transferLeadership }), disk.whenStopped]);
     if (disk.stopped) return;
     if (disk.openPaths.length > 0) {
       this.#parts.fail(`node ${this.id} left files open: ${disk.openPaths.join(', ')}`);
@@ -192,10 +183,10 @@ export class Member {
     this.#clock = this.#newClock();
   }
 
-  async #begin(disk: SimulatedDisk): Promise<Life> {
+  async #begin(disk: SimulatedDisk): Promise<Incarnation> {
     const { options, random, network, ledger, peers, fail } = this.#parts;
-    const named = `${this.id} in life ${this.#lives}`;
-    const life = await beginLife(
+    const named = `${this.id} in incarnation ${this.#incarnations}`;
+    const incarnation = await beginIncarnation(
       {
         id: this.id,
         options,
@@ -216,9 +207,9 @@ export class Member {
         onInstalling: () => {
           this.#mayNeedNewest = true;
         },
-        // The node is about to stop, and answers nothing any more.
+        // The node is stopping and answers nothing any more.
         onFailedCall: (call) => {
-          if (call === 'apply' || call === 'restore') this.#life = undefined;
+          if (call === 'apply' || call === 'restore') this.#incarnation = undefined;
         },
         logger: this.#logger(disk),
         fail,
@@ -227,16 +218,16 @@ export class Member {
         this.#closeTransport = closeTransport;
       },
     );
-    life.raft.subscribe((event) => {
-      if (!disk.stopped) this.#heard(event, life, named);
+    incarnation.raft.subscribe((event) => {
+      if (!disk.stopped) this.#heard(event, incarnation, named);
     });
-    return life;
+    return incarnation;
   }
 
-  #heard(event: RaftEvent, { raft }: Life, named: string): void {
+  #heard(event: RaftEvent, { raft }: Incarnation, named: string): void {
     const { leaders, fail } = this.#parts;
     if (event.type === 'snapshot-installed') this.installed += 1;
-    // It is said while the entry is applied: the one behind those that were.
+    // The event is sent while the entry behind the last applied one is being applied.
     if (event.type === 'membership') this.#promises.changes(raft.status().appliedIndex + 1);
     if (event.type === 'leadership-acquired') {
       const other = leaders.get(event.term) ?? named;
@@ -252,11 +243,11 @@ export class Member {
     }
   }
 
-  /** Nothing is missing that was not damaged here, and everything closes. */
+  /** Checks that no undamaged snapshot is missing and that everything closes. */
   #logger(disk: SimulatedDisk): Logger {
     const warn = (message: string, fields: object = {}): void => {
       const isMissing = message.startsWith('a snapshot is missing') && this.#damages === 0;
-      // A node that ends on a full disk cannot write down where it has ended.
+      // A node that ends on a full disk cannot record its last index.
       const isUnclean = message.includes('did not close cleanly') && disk.capacityBytes > 0;
       if (disk.stopped || !(isMissing || isUnclean)) return;
       this.#parts.fail(`node ${this.id} warns: ${message} ${JSON.stringify(fields)}`);
@@ -270,13 +261,13 @@ export class Member {
   }
 
   /**
-   * Where there is one before it: then the node must do without. Not after one was installed,
-   * because the log begins behind that one, and nothing can replace it.
+   * Damages the newest snapshot if there is an older one for the node to use. Not after one was
+   * installed: the log then begins behind that snapshot, and nothing can replace it.
    */
   #damageNewestSnapshot(): void {
     if (this.#mayNeedNewest) return;
     const { surgery } = this.#disk;
-    // The last file that is written of a snapshot: with it the folder is whole.
+    // The last file of a snapshot to be written: with it the directory is complete.
     const whole = surgery.files().filter((path) => /\/snap\/.*[0-9a-f]\/snapshot$/.test(path));
     const newest = whole
       .sort()
@@ -296,14 +287,14 @@ export class Member {
 
   #die(): void {
     this.#parts.log(`node ${this.id} is dead`);
-    this.#life = undefined;
+    this.#incarnation = undefined;
     this.#fatalMessage = undefined;
     this.#clock.die();
     this.#closeTransport();
   }
 }
 
-/** Whether it was the state machine, by order of the nemesis. */
+/** Whether the state machine failed because the nemesis demanded it. */
 function isPlanned(error: unknown): boolean {
   if (error instanceof PlannedFailure) return true;
   return error instanceof Error && error.cause !== undefined && isPlanned(error.cause);

@@ -1,11 +1,11 @@
 /**
- * What goes wrong in the simulated world, and what operators do meanwhile. Each kind has its own
- * rhythm.
+ * Injects faults into the simulated cluster and performs the actions of operators. Each kind has a
+ * rhythm of its own.
  */
 import { MessageType } from '@babuza/raftpb';
 import type { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
-import { addressOf } from './life.ts';
+import { addressOf } from './incarnation.ts';
 import type { Member } from './member.ts';
 import type { ClusterOptions } from './options.ts';
 import { PartNemesis } from './part-nemesis.ts';
@@ -19,12 +19,12 @@ export interface NemesisParts {
   readonly log: (line: string) => void;
 }
 
-/** What a node must not have forgotten when it said it. */
+/** The state that a node must not forget after it has sent it. */
 const fatalMessages = [MessageType.Vote, MessageType.VoteResp, MessageType.AppResp] as const;
 
 export class Nemesis {
   readonly #parts: NemesisParts;
-  /** Crashes, restarts and changes that are under way. */
+  /** Crashes, restarts and changes that are in progress. */
   readonly #underWay = new Set<Promise<void>>();
   readonly counts = { crashes: 0, partitions: 0, changes: 0, transfers: 0, snapshots: 0, hangs: 0 };
 
@@ -41,7 +41,7 @@ export class Nemesis {
     });
   }
 
-  /** Resolves when the hostile time is over, and nothing that it began is under way. */
+  /** Resolves when the time of faults is over and nothing that it began is in progress. */
   async runUntil(isOver: () => boolean): Promise<void> {
     const { options } = this.#parts;
     const rhythms: [everyMs: number, act: () => Promise<void>][] = [
@@ -68,14 +68,16 @@ export class Nemesis {
       const acting = act();
       this.#underWay.add(acting);
       const ended = (): unknown => this.#underWay.delete(acting);
-      // A node that stops by itself answers nothing, and the simulation ends with why it stopped.
+      // A node that stops by itself no longer answers; the simulation then fails with its reason.
       acting.then(ended, ended);
     }
   }
 
   async #crash(): Promise<void> {
     const { random } = this.#parts;
-    const member = this.#pick(({ life, isInTrouble }) => life !== undefined && !isInTrouble);
+    const member = this.#pick(
+      ({ incarnation, isInTrouble }) => incarnation !== undefined && !isInTrouble,
+    );
     if (member === undefined) return;
     this.counts.crashes += 1;
     member.isInTrouble = true;
@@ -85,7 +87,7 @@ export class Nemesis {
     else await member.crashSoon(random.below(12), 200);
     let starting = this.#startAgain(member);
     if (random.chance(0.2)) {
-      // It crashes again, perhaps while it starts.
+      // The node may crash again during its start.
       await member.crashSoon(random.below(40), 400);
       await starting;
       starting = this.#startAgain(member);
@@ -94,7 +96,7 @@ export class Nemesis {
     member.isInTrouble = false;
   }
 
-  /** On what the crash has left, after a while. */
+  /** Starts the node on its disk after a pause. */
   #startAgain(member: Member): Promise<void> {
     const { random } = this.#parts;
     member.revive(random.chance(0.6) ? 'power' : 'kill');
@@ -114,7 +116,7 @@ export class Nemesis {
     if (one === undefined || addresses.length < 2) return;
     this.counts.partitions += 1;
     const leader = this.#leader();
-    // Who leads has the most to lose: what others have not seen, and callers who wait.
+    // A crash of the leader is the hardest case: it has unreplicated entries and waiting callers.
     const pick =
       leader !== undefined && random.chance(0.4)
         ? addressOf(leader.id)
@@ -133,7 +135,7 @@ export class Nemesis {
       );
     }
     this.#parts.log(`the network is divided (${kind})`);
-    // A long one leaves somebody so far behind that a snapshot is needed.
+    // A long partition leaves a member so far behind that it needs a snapshot.
     await clock.sleep(random.below(random.chance(0.25) ? 2000 : 900));
     network.heal();
   }
@@ -156,7 +158,7 @@ export class Nemesis {
 
   async #fillDisk(): Promise<void> {
     const { clock, random } = this.#parts;
-    const member = this.#pick(({ life }) => life !== undefined);
+    const member = this.#pick(({ incarnation }) => incarnation !== undefined);
     if (member === undefined) return;
     member.fill();
     this.#parts.log(`the disk of node ${member.id} is full`);
@@ -164,10 +166,14 @@ export class Nemesis {
     member.makeSpace();
   }
 
-  /** The disk of the leader more often than not: for a moment, or for several election timeouts. */
+  /**
+   * The disk of the leader hangs more often than others: for a moment, or for several election
+   * timeouts.
+   */
   async #hangDisk(): Promise<void> {
     const { clock, random, log } = this.#parts;
-    const isFine = ({ life, hasHungDisk }: Member): boolean => life !== undefined && !hasHungDisk;
+    const isFine = ({ incarnation, hasHungDisk }: Member): boolean =>
+      incarnation !== undefined && !hasHungDisk;
     const leader = random.chance(0.7) ? this.#leader() : undefined;
     const member = leader !== undefined && isFine(leader) ? leader : this.#pick(isFine);
     if (member === undefined) return;
@@ -178,12 +184,15 @@ export class Nemesis {
     member.releaseDisk();
   }
 
-  /** As an operator does it: at the leader, and what is refused or gets no answer is left alone. */
+  /**
+   * Changes the membership at the leader, as an operator does; a change that is refused or gets no
+   * answer is not repeated.
+   */
   async #changeMembership(): Promise<void> {
     const { clock, random, members } = this.#parts;
     const leader = this.#leader();
-    if (leader?.life === undefined) return;
-    const { raft } = leader.life;
+    if (leader?.incarnation === undefined) return;
+    const { raft } = leader.incarnation;
     const signal = this.#patience(1500);
     const spare = members.find(({ hasStarted }) => !hasStarted);
     this.counts.changes += 1;
@@ -203,7 +212,7 @@ export class Nemesis {
         if (demoted === undefined || demoted.id === leader.id) return;
         await raft.demoteVoter(demoted.id, { signal });
       } else {
-        // A change that leaves all roles as they are.
+        // A change that does not alter any role.
         const address = `port ${random.below(1000)}`;
         await raft.publishApplicationService({ name: 'web', address }, { signal });
       }
@@ -215,7 +224,7 @@ export class Nemesis {
   }
 
   async #join(spare: Member, leader: Member, asVoter: boolean): Promise<void> {
-    const { raft } = leader.life ?? {};
+    const { raft } = leader.incarnation ?? {};
     if (raft === undefined) return;
     const newMember = { id: spare.id, address: addressOf(spare.id) };
     const signal = this.#patience(1500);
@@ -230,27 +239,27 @@ export class Nemesis {
   async #remove(id: bigint, leader: Member): Promise<void> {
     const { clock, members } = this.#parts;
     const removed = members.find((member) => member.id === id);
-    if (leader.life === undefined || removed === undefined) return;
+    if (leader.incarnation === undefined || removed === undefined) return;
     this.#parts.log(`node ${id} is removed`);
-    await leader.life.raft.removePeer(id, { signal: this.#patience(1500) });
-    // Its process ends a while later, when the operator gets to it; crashes of it are over then.
+    await leader.incarnation.raft.removePeer(id, { signal: this.#patience(1500) });
+    // The operator stops its process a while later; after that it no longer crashes.
     removed.isGone = true;
     await clock.sleep(300);
   }
 
-  /** Transfers, and snapshots by hand. */
+  /** Leadership transfers and manual snapshots. */
   async #operate(): Promise<void> {
     const { random, log } = this.#parts;
     const leader = this.#leader();
-    const any = this.#pick(({ life }) => life !== undefined);
+    const any = this.#pick(({ incarnation }) => incarnation !== undefined);
     const signal = this.#patience(1000);
     try {
       if (random.chance(0.5)) {
         this.counts.transfers += 1;
-        await leader?.life?.raft.transferLeader(undefined, { signal });
+        await leader?.incarnation?.raft.transferLeader(undefined, { signal });
       } else {
         this.counts.snapshots += 1;
-        await any?.life?.raft.manualSnapshot({ signal });
+        await any?.incarnation?.raft.manualSnapshot({ signal });
       }
     } catch (error) {
       log(`an operation came to nothing: ${String(error)}`);
@@ -258,7 +267,7 @@ export class Nemesis {
   }
 
   #leader(): Member | undefined {
-    return this.#pick(({ life }) => life?.raft.status().role === 'leader');
+    return this.#pick(({ incarnation }) => incarnation?.raft.status().role === 'leader');
   }
 
   #pick(fits: (member: Member) => boolean): Member | undefined {

@@ -1,22 +1,22 @@
-/** What differs from seed to seed: the cluster, its settings, and how hostile its world is. */
+/** The options that differ between seeds: the cluster, its settings, and the rates of faults. */
 import type { StateMachine } from '@babuza/raft';
 import type { ExpireSessionOptions, LruSessionOptions } from '@babuza/session';
 import type { SeededRandom } from '@babuza/testkit';
 import type { SyncTimes } from './machine-world.ts';
 import type { PartTimes } from './slow-parts.ts';
 
-/** How often which misfortunes happen. */
+/** How often each kind of fault occurs. */
 export interface Rhythms {
-  /** How long the world is hostile; then it heals, and everything must settle. */
+  /** The duration of the faults; afterwards they are repaired and everything must settle. */
   readonly hostileMs: number;
-  /** The average time between two misfortunes of a kind. */
+  /** The average time between two faults of a kind, in ms. */
   readonly crashEveryMs: number;
   readonly partitionEveryMs: number;
   readonly faultsEveryMs: number;
   readonly changeEveryMs: number;
   readonly fullDiskEveryMs: number;
   readonly hungDiskEveryMs: number;
-  /** The state machine, or what belongs to snapshots, waits or fails. */
+  /** The state machine, or the work with snapshots, is delayed or fails. */
   readonly partFaultEveryMs: number;
   /** A member falls behind the log of the others. */
   readonly behindEveryMs: number;
@@ -30,12 +30,12 @@ export interface ClusterOptions extends Rhythms {
   readonly keyCount: number;
   readonly machineKind: StateMachine['kind'];
   readonly sessionType: 'lru' | 'expire' | 'noop';
-  /** Sessions may end while their clients still use them. */
+  /** Sessions may expire while their clients still use them. */
   readonly sessionOptions: LruSessionOptions | ExpireSessionOptions | undefined;
   readonly forwardProposals: boolean;
-  /** How often a disk machine is durable after it has applied something. */
+  /** The share of applied entries after which a disk machine becomes durable. */
   readonly flushShare: number;
-  /** How long the state machine and senders of snapshots take. */
+  /** The durations of the calls of the state machine and of sending snapshots. */
   readonly parts: PartTimes;
   readonly snapshotEntries: number;
   readonly snapshotsKept: number;
@@ -48,7 +48,7 @@ export interface ClusterOptions extends Rhythms {
 
 const often = [300, 600, 1500] as const;
 
-/** The faults of one world: all kinds now and then, or mostly those of slow parts. */
+/** The faults of one seed: all kinds at a low rate, or mostly delays. */
 function drawRhythms(random: SeededRandom, isAboutParts: boolean): Rhythms {
   if (!isAboutParts) {
     return {

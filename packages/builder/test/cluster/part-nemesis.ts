@@ -1,11 +1,11 @@
 /**
- * What goes wrong with state machines, with snapshots and with those who send them, and members
- * that fall so far behind that only a snapshot helps.
+ * Faults of state machines, of snapshots and of their senders, and members that fall so far behind
+ * that they need a snapshot.
  */
 import type { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import type { MemoryNetwork } from '@babuza/transport-memory';
 import { encodeCommand } from './key-value-machine.ts';
-import { addressOf } from './life.ts';
+import { addressOf } from './incarnation.ts';
 import type { Member } from './member.ts';
 import { fatalCalls, survivableCalls } from './slow-parts.ts';
 
@@ -43,7 +43,7 @@ export class PartNemesis {
     else await this.#failMachine();
   }
 
-  /** Calls of a state machine wait. */
+  /** Calls of a state machine are delayed. */
   async #holdCalls(): Promise<void> {
     const { random, clock, pick, log } = this.#parts;
     const member = pick(runs);
@@ -57,7 +57,9 @@ export class PartNemesis {
     gate.open();
   }
 
-  /** The leader sends snapshots slower than it makes new ones, while others ask for them. */
+  /**
+   * The leader sends snapshots more slowly than it makes new ones, while other members need them.
+   */
   async #holdSends(): Promise<void> {
     const { random, leader, change, log } = this.#parts;
     const sender = leader();
@@ -74,10 +76,10 @@ export class PartNemesis {
     sender.slow.gates.send.open();
   }
 
-  /** Snapshots that are made or received, and streams, meet a shortage of the system. */
+  /** Snapshots that are made, received or sent meet a shortage of a resource. */
   async #runShort(): Promise<void> {
     const { random, clock, pick, log } = this.#parts;
-    const member = pick(({ life, slow }) => life !== undefined && !slow.isShort);
+    const member = pick(({ incarnation, slow }) => incarnation !== undefined && !slow.isShort);
     if (member === undefined) return;
     member.slow.isShort = true;
     log(`node ${member.id} is short of descriptors`);
@@ -87,18 +89,20 @@ export class PartNemesis {
 
   #failSnapshot(): void {
     const { random, pick, log } = this.#parts;
-    const member = pick(({ life, slow }) => life !== undefined && slow.failingCall === undefined);
+    const member = pick(
+      ({ incarnation, slow }) => incarnation !== undefined && slow.failingCall === undefined,
+    );
     if (member === undefined) return;
     member.slow.failingCall = random.pick(survivableCalls);
     log(`the next ${member.slow.failingCall} of node ${member.id} fails`);
   }
 
-  /** Which stops the node, and its operator starts it again. */
+  /** A failing call of the state machine stops the node, and its operator starts it again. */
   async #failMachine(): Promise<void> {
     const { random, pick, startAgain } = this.#parts;
     const member = pick(
-      ({ life, isInTrouble, slow }) =>
-        life !== undefined && !isInTrouble && slow.failingCall === undefined,
+      ({ incarnation, isInTrouble, slow }) =>
+        incarnation !== undefined && !isInTrouble && slow.failingCall === undefined,
     );
     if (member === undefined) return;
     member.isInTrouble = true;
@@ -110,11 +114,12 @@ export class PartNemesis {
   }
 
   /**
-   * A member is cut off while its state machine does not keep up with what it has in its log, until
-   * the others have purged theirs: it gets a snapshot over entries that wait to be applied.
+   * Isolates a member whose state machine lags behind its log until the others have purged their
+   * logs. It then gets a snapshot that covers entries which wait to be applied.
    */
   async leaveBehind(): Promise<void> {
-    // With two at a time there may be no quorum left, and nothing goes on that they could miss.
+    // Two such members at once could cost the cluster its quorum, and then no entries would be
+    // committed for them to miss.
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     await this.#leaveBehind();
@@ -132,10 +137,10 @@ export class PartNemesis {
     log(`node ${member.id} falls behind`);
     for (const gate of held) {
       gate.close();
-      // It has begun to write a snapshot when its state machine stops.
+      // The node is writing a snapshot when its state machine stops.
       if (gate === save) await this.#beginSnapshot(member);
     }
-    // It has them in its log then, and cannot apply them.
+    // The member has these entries in its log and cannot apply them.
     for (let count = random.below(4); count > 0; count -= 1) this.#write(leader());
     if (random.chance(0.9)) await Promise.race([change(), clock.sleep(300)]);
     await clock.sleep(20 + random.below(80));
@@ -153,34 +158,34 @@ export class PartNemesis {
     const { clock, leader } = this.#parts;
     this.#write(leader());
     await clock.sleep(40);
-    void member.life?.raft.manualSnapshot().catch(() => undefined);
+    void member.incarnation?.raft.manualSnapshot().catch(() => undefined);
     await clock.sleep(10);
   }
 
-  /** Something that no client reads. */
+  /** Proposes a key that no client reads. */
   #write(leader: Member | undefined): void {
     this.#written += 1;
     const command = { kind: 'put', key: 'nobody', value: `written ${this.#written}` } as const;
-    leader?.life?.raft.propose(encodeCommand(command, '')).catch(() => undefined);
+    leader?.incarnation?.raft.propose(encodeCommand(command, '')).catch(() => undefined);
   }
 
-  /** Until the leader cannot help with entries any more, if that comes soon. */
+  /** Waits, for a limited time, until the leader has purged the entries that the member needs. */
   async #untilPurged(member: Member): Promise<void> {
     const { random, pick } = this.#parts;
-    const lastIndex = member.life?.raft.status().lastIndex ?? 0;
+    const lastIndex = member.incarnation?.raft.status().lastIndex ?? 0;
     await this.#until(300 + random.below(1500), () => {
-      const other = pick(({ id, life }) => id !== member.id && leads(life));
+      const other = pick(({ id, incarnation }) => id !== member.id && leads(incarnation));
       for (let count = random.below(8); count > 0; count -= 1) this.#write(other);
-      return (other?.life?.raft.status().firstIndex ?? 0) > lastIndex + 1;
+      return (other?.incarnation?.raft.status().firstIndex ?? 0) > lastIndex + 1;
     });
   }
 
-  /** Until the log of the member begins behind a snapshot of another one, if that comes soon. */
+  /** Waits, for a limited time, until the log of the member begins behind a received snapshot. */
   async #untilInstalled(member: Member): Promise<void> {
     const { random, clock } = this.#parts;
-    const lastIndex = member.life?.raft.status().lastIndex ?? 0;
+    const lastIndex = member.incarnation?.raft.status().lastIndex ?? 0;
     await this.#until(100 + random.below(900), () => {
-      return (member.life?.raft.status().firstIndex ?? 0) > lastIndex;
+      return (member.incarnation?.raft.status().firstIndex ?? 0) > lastIndex;
     });
     await clock.sleep(random.below(random.chance(0.5) ? 10 : 200));
   }
@@ -192,12 +197,13 @@ export class PartNemesis {
   }
 }
 
-const runs = ({ life }: Member): boolean => life !== undefined;
+const runs = ({ incarnation }: Member): boolean => incarnation !== undefined;
 
-const leads = (life: Member['life']): boolean => life?.raft.status().role === 'leader';
+const leads = (incarnation: Member['incarnation']): boolean =>
+  incarnation?.raft.status().role === 'leader';
 
-/** It follows, and has a log that can fall behind. */
-const isFollower = ({ life }: Member): boolean => {
-  const status = life?.raft.status();
+/** A follower with a log that can fall behind. */
+const isFollower = ({ incarnation }: Member): boolean => {
+  const status = incarnation?.raft.status();
   return status?.role === 'follower' && status.lastIndex > 0;
 };

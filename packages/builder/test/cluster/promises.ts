@@ -1,25 +1,28 @@
 /**
- * What a node must know again after a crash: what it has told others, and that a change of the
- * membership is in effect. It is written down as it happens, and compared with what the next life
- * finds on its disk. A cluster forgives most of what a node forgets, for a while; this does not.
+ * The state that a node must still have after a crash: what it has sent to others, and the
+ * membership change that has taken effect. It is recorded when it happens and compared with what
+ * the next incarnation finds on its disk. The check is direct because a cluster tolerates most lost
+ * state for a while.
  */
 import { MessageType, type HardState, type Message } from '@babuza/raftpb';
 
-/** What a log is opened with. */
+/** The state that a log contains when it is opened. */
 export interface FoundLog {
   readonly hardState: HardState;
   readonly lastIndex: number;
 }
 
 export class Promises {
-  /** The highest term that it has voted or acknowledged in, and what it has said in that one. */
+  /**
+   * The highest term in which it has voted or acknowledged entries, and what it sent in that term.
+   */
   #term = 0;
   #vote: bigint | undefined;
   #acknowledged = 0;
-  /** The newest change of the membership that took effect: it is known to be committed. */
+  /** The newest membership change that is known to be committed. */
   #changeIndex = 0;
 
-  /** A message leaves. */
+  /** Records a message that the node sends. */
   says({ type, term, from, to, index, reject }: Message): void {
     const isPromise =
       type === MessageType.Vote || type === MessageType.VoteResp || type === MessageType.AppResp;
@@ -39,14 +42,14 @@ export class Promises {
     this.#changeIndex = Math.max(this.#changeIndex, index);
   }
 
-  /** What was forgotten, in words. */
+  /** A description of what was lost, or `undefined` if nothing was. */
   broken({ hardState, lastIndex }: FoundLog): string | undefined {
     const { term, vote, commit } = hardState;
     if (commit < this.#changeIndex) {
       return `it counted in the membership of index ${this.#changeIndex}, and knows of a commit up to ${commit}`;
     }
     if (term < this.#term) return `it has spoken in term ${this.#term}, and knows term ${term}`;
-    // A later term may give the vote again, and replace what was acknowledged.
+    // In a later term the node may vote again, and acknowledged entries may be replaced.
     if (term > this.#term) return undefined;
     if (this.#vote !== undefined && vote !== this.#vote) {
       return `it has given its vote of term ${term} to ${this.#vote}, and knows ${vote}`;

@@ -1,8 +1,8 @@
 /**
- * A whole cluster in one process, from one seed: real nodes on the native log over simulated disks,
- * a simulated network and clock, clients, and everything that goes wrong. It ends with a world that
- * is healed, in which everything must settle, and is then judged: what was acknowledged, what
- * replicas applied, what their logs hold, what clients saw.
+ * Simulates a whole cluster in one process from one seed: real nodes with the native log on
+ * simulated disks, a simulated network and clock, clients, and faults of all kinds. At the end the
+ * faults are repaired and everything must settle. Then acknowledged operations, applied entries,
+ * logs and the clients' history are checked.
  */
 import {
   checkKeyValueHistory,
@@ -21,9 +21,9 @@ import {
   quorumDiffers,
   unfinished,
   type Complaint,
-} from './judge.ts';
+} from './settled.ts';
 import { AppliedLedger } from './ledger.ts';
-import { addressOf, type Life } from './life.ts';
+import { addressOf, type Incarnation } from './incarnation.ts';
 import { logsDiffer } from './logs.ts';
 import { Member } from './member.ts';
 import { Nemesis } from './nemesis.ts';
@@ -42,13 +42,13 @@ export interface SimulationReport {
   readonly simulatedMs: number;
 }
 
-/** A rule was broken: which, and the lines of the run before it. */
+/** A violation: the rule that was broken, and the log lines before it. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
 const settleMs = 20_000;
-/** Ten election timeouts: so soon another node leads when the disk of the leader hangs. */
+/** Ten election timeouts: within this time another node must lead if the leader's disk hangs. */
 const goesOnMs = 2000;
 const checkerStepsMax = 2_000_000;
 
@@ -97,7 +97,7 @@ class Simulation {
     const members = this.#members;
     this.#clients = Array.from({ length: options.clientCount }, (_, number) => {
       const nextPlace = (): number => (this.#place += 1);
-      const nodes = () => members.flatMap(({ life }) => life?.raft ?? []);
+      const nodes = () => members.flatMap(({ incarnation }) => incarnation?.raft ?? []);
       return new Client(number, {
         options,
         clock,
@@ -122,10 +122,10 @@ class Simulation {
     });
     await this.#until(this.#nemesis.runUntil(() => !this.#isHostile));
     await this.#until(this.#settle());
-    await this.#until(this.#judgeHungDisk());
+    await this.#until(this.#checkHungDisk());
     this.#isOver = true;
     await this.#until(Promise.all(clients));
-    await this.#until(this.#judge());
+    await this.#until(this.#check());
     const report = this.#report();
     await this.#until(this.#end());
     return report;
@@ -148,7 +148,10 @@ class Simulation {
     }
   }
 
-  /** The world is healed: everybody runs, who was removed has ended, and all apply the same. */
+  /**
+   * Repairs all faults. All members must run, removed ones must end, and all must apply the same
+   * entries.
+   */
   async #settle(): Promise<void> {
     this.#network.heal({ faults: true });
     for (const member of this.#members) {
@@ -156,7 +159,7 @@ class Simulation {
       member.slow.heal();
       if (member.isDown) member.revive('kill');
       if (member.isGone) await member.shutdown(false);
-      else if (member.hasStarted && member.life === undefined) await member.start();
+      else if (member.hasStarted && member.incarnation === undefined) await member.start();
     }
     const untilMs = this.#clock.monotonicMs() + settleMs;
     while (!this.#isSettled()) {
@@ -166,7 +169,8 @@ class Simulation {
   }
 
   /**
-   * There is a leader, and every member of the cluster that runs is as far as it was a moment ago.
+   * There is a leader, and every running member has caught up to the leader's position of a moment
+   * ago.
    */
   #isSettled(): boolean {
     const statuses = this.#running().map(({ raft }) => raft.status());
@@ -177,18 +181,15 @@ class Simulation {
       .every(({ appliedIndex }) => appliedIndex > 0 && appliedIndex >= leader.commitIndex - 20);
   }
 
-  /**
-   * While the disk of the leader hangs, and the disks of the others do not, the cluster goes on
-   * under another leader.
-   */
-  async #judgeHungDisk(): Promise<void> {
+  /** Checks that the cluster continues under another leader while only the leader's disk hangs. */
+  async #checkHungDisk(): Promise<void> {
     const leader = await this.#leaderThatAppliedAll();
-    const info = leader?.life?.raft.clusterInfo();
+    const info = leader?.incarnation?.raft.clusterInfo();
     const voters = (info?.members ?? []).filter(({ role }) => role === 'voter');
-    if (leader?.life === undefined || voters.length < 3) return;
+    if (leader?.incarnation === undefined || voters.length < 3) return;
     leader.hangDisk();
     this.#log(`the disk of node ${leader.id} hangs, and nothing else is wrong`);
-    leader.life.raft.barrier().catch(() => undefined);
+    leader.incarnation.raft.barrier().catch(() => undefined);
     const untilMs = this.#clock.monotonicMs() + goesOnMs;
     while (!(await this.#goesOnWithout(leader.id))) {
       if (this.#clock.monotonicMs() > untilMs) {
@@ -202,26 +203,29 @@ class Simulation {
   }
 
   /**
-   * The leader, once it has applied everything in its log. Before that its membership may lack a
-   * change that is committed already: a voter that it still counts may be a learner.
+   * Resolves to the leader once it has applied its whole log. Before that it may not know a
+   * committed membership change and count a learner as a voter.
    */
   async #leaderThatAppliedAll(): Promise<Member | undefined> {
     const untilMs = this.#clock.monotonicMs() + goesOnMs;
     while (this.#clock.monotonicMs() <= untilMs) {
-      const leader = this.#members.find(({ life }) => life?.raft.status().role === 'leader');
-      if (leader?.life !== undefined && (await this.#appliesBarrier(leader.life))) return leader;
+      const leader = this.#members.find(
+        ({ incarnation }) => incarnation?.raft.status().role === 'leader',
+      );
+      if (leader?.incarnation !== undefined && (await this.#appliesBarrier(leader.incarnation)))
+        return leader;
       await this.#clock.sleep(20);
     }
     return undefined;
   }
 
-  /** Another node leads, and an entry of its own is applied there. */
+  /** Resolves when another node leads and has applied an entry of its own term. */
   async #goesOnWithout(id: bigint): Promise<boolean> {
     const next = leaderOf(this.#running().filter(({ raft }) => raft.nodeId !== id));
     return next !== undefined && (await this.#appliesBarrier(next));
   }
 
-  async #appliesBarrier({ raft }: Life): Promise<boolean> {
+  async #appliesBarrier({ raft }: Incarnation): Promise<boolean> {
     const abort = new AbortController();
     const timer = this.#clock.startTimer(400, () => abort.abort());
     try {
@@ -234,10 +238,10 @@ class Simulation {
     }
   }
 
-  async #judge(): Promise<void> {
-    // Nobody proposes any more: all must come to the same end.
+  async #check(): Promise<void> {
+    // After the clients have stopped, all replicas must reach the same state.
     await this.#untilNo(unfinished);
-    await this.#judgeMembership();
+    await this.#checkMembership();
     const difference = logsDiffer(
       this.#running().map(({ raft, storage }) => ({ id: raft.nodeId, storage })),
     );
@@ -248,15 +252,15 @@ class Simulation {
         `the history of ${verdict.key} is not linearizable:\n${this.#historyOf(verdict.key ?? '')}`,
       );
     }
-    // Never a pass: nobody knows.
+    // A history that could not be checked in time is a failure.
     if (verdict.verdict === 'unknown')
       this.#fail(`the history of ${verdict.key} was not judged in time`);
   }
 
-  /** What the core counts is to be seen of a leader only: each voter leads for a moment. */
-  async #judgeMembership(): Promise<void> {
+  /** The quorum of a core can be observed only while it leads, so each voter leads for a moment. */
+  async #checkMembership(): Promise<void> {
     await this.#untilNo(membershipDiffers);
-    await this.#judgeQuorums();
+    await this.#checkQuorums();
     for (const { raft } of this.#running()) {
       const leader = leaderOf(this.#running())?.raft;
       const member = leader?.clusterInfo().members.find(({ id }) => id === raft.nodeId);
@@ -267,10 +271,10 @@ class Simulation {
   }
 
   /**
-   * A change that alters no role passes through every core, which says then whom it counts; a
-   * snapshot behind it shows that.
+   * A membership change without effect passes through every core, which then reports its
+   * configuration; the snapshot behind it shows that.
    */
-  async #judgeQuorums(): Promise<void> {
+  async #checkQuorums(): Promise<void> {
     await this.#again(async () => {
       const raft = leaderOf(this.#running())?.raft;
       await raft?.publishApplicationService({ name: 'judge', address: 'anywhere' });
@@ -283,7 +287,7 @@ class Simulation {
     await this.#untilNo(() => quorumDiffers(this.#members));
   }
 
-  /** Makes the attempt again until it succeeds. */
+  /** Repeats the attempt until it succeeds. */
   async #again(attempt: () => Promise<boolean>): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + settleMs;
     let problem: unknown;
@@ -301,7 +305,7 @@ class Simulation {
     }
   }
 
-  async #untilNo(complaintOf: (lives: readonly Life[]) => Complaint): Promise<void> {
+  async #untilNo(complaintOf: (incarnations: readonly Incarnation[]) => Complaint): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + settleMs;
     for (;;) {
       const complaint = complaintOf(this.#running());
@@ -314,10 +318,10 @@ class Simulation {
     }
   }
 
-  /** An orderly end leaves nothing behind. */
+  /** An orderly shutdown leaves nothing behind. */
   async #end(): Promise<void> {
     for (const member of this.#members) {
-      const clock = member.life?.clock;
+      const clock = member.incarnation?.clock;
       await member.shutdown(this.#random.chance(0.3));
       if (clock !== undefined && clock.pendingCount > 0) {
         this.#fail(`node ${member.id} left ${clock.pendingCount} timers`);
@@ -325,8 +329,8 @@ class Simulation {
     }
   }
 
-  #running(): Life[] {
-    return this.#members.flatMap(({ life }) => life ?? []);
+  #running(): Incarnation[] {
+    return this.#members.flatMap(({ incarnation }) => incarnation ?? []);
   }
 
   #history(): KeyValueOperation[] {

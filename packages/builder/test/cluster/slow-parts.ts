@@ -1,6 +1,6 @@
 /**
- * What keeps the state machine, the snapshots and the sender of one member from their work at the
- * moment. The nemesis sets it; it outlives the processes of the member.
+ * The current delays and failures of the state machine, snapshots and sender of one member. The
+ * nemesis sets them; they outlive the processes of the member.
  */
 import { SnapshotError } from '@babuza/snapshot';
 import type { SeededRandom } from '@babuza/testkit';
@@ -8,17 +8,17 @@ import { Gate } from './gate.ts';
 import type { MachineCall } from './key-value-machine.ts';
 import type { ProcessClock } from './machine-world.ts';
 
-/** Calls of a state machine that a node survives when they fail: there is no snapshot then. */
+/** Calls of a state machine whose failure the node survives: it only makes no snapshot. */
 export const survivableCalls = ['prepare', 'save'] as const;
-/** Calls of a state machine that stop the node when they fail. */
+/** Calls of a state machine whose failure stops the node. */
 export const fatalCalls = ['apply', 'restore'] as const;
 
-/** How long work of the state machine and of the sender takes, drawn for each piece of it. */
+/** The duration of each call of the state machine and each chunk of the sender. */
 export interface PartTimes {
   /** The share of calls of the state machine that take up to `slowMsMax`. */
   readonly slowCallShare: number;
   readonly slowMsMax: number;
-  /** Each chunk of a snapshot that is sent takes up to this. */
+  /** The longest delay of a chunk of a snapshot that is sent, in ms. */
   readonly chunkMsMax: number;
 }
 
@@ -30,9 +30,9 @@ export class SlowParts {
     save: new Gate(),
     send: new Gate(),
   };
-  /** The next call of this kind fails. */
+  /** The kind of call that fails next. */
   failingCall: MachineCall | undefined;
-  /** While true, snapshots that are made and received meet a shortage by chance, as do streams. */
+  /** While true, making, receiving and sending snapshots fail at random because of a shortage. */
   isShort = false;
   readonly #times: PartTimes;
   readonly #random: SeededRandom;
@@ -42,7 +42,7 @@ export class SlowParts {
     this.#random = random;
   }
 
-  /** The time that a call of the state machine takes. In a process that has died it never ends. */
+  /** Delays a call of the state machine. In a crashed process it never resolves. */
   work(call: MachineCall, clock: ProcessClock): Promise<void> | undefined {
     const { slowCallShare, slowMsMax } = this.#times;
     const slowMs = this.#random.chance(slowCallShare) ? this.#random.below(slowMsMax) : 0;
@@ -58,7 +58,7 @@ export class SlowParts {
     throw new PlannedFailure(`the state machine fails at a call of ${call}`);
   }
 
-  /** Before a chunk of a snapshot leaves. */
+  /** Delays a chunk of a snapshot. */
   async beforeChunk(clock: ProcessClock): Promise<void> {
     const { chunkMsMax } = this.#times;
     await this.gates.send.whenOpen();
@@ -66,7 +66,7 @@ export class SlowParts {
     if (this.isShort && this.#random.chance(0.5)) throw new PlannedFailure('a stream breaks');
   }
 
-  /** Whether this piece of work with a snapshot finds the system short of something. */
+  /** Whether this step of a snapshot meets a shortage. */
   meetsShortage(): boolean {
     return this.isShort && this.#random.chance(0.4);
   }
@@ -78,12 +78,12 @@ export class SlowParts {
   }
 }
 
-/** A failure that the nemesis has planned. */
+/** A failure that the nemesis demanded. */
 export class PlannedFailure extends Error {
   override readonly name = 'PlannedFailure';
 }
 
-/** The error of a snapshot manager while the system is short of something. */
+/** The error of a snapshot manager that meets a shortage. */
 export function shortage(): SnapshotError {
   return new SnapshotError('SNAPSHOT_TRY_AGAIN', 'no descriptor is left for a moment');
 }

@@ -1,25 +1,23 @@
 /**
- * Snapshots that are looked at while they are made: those of one index must say the same on every
- * node. Making and receiving them may find the system short of something.
+ * Observes snapshots while they are made: those of one index must be equal on every node. Making
+ * and receiving them may meet a shortage.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { SnapshotFiles, SnapshotManager } from '@babuza/raft';
 import type { Activity } from './activity.ts';
 import type { AppliedLedger } from './ledger.ts';
 
-/** What the node itself writes into a snapshot. */
+/** The part of a snapshot that the node writes. */
 const nodeFileName = 'node.json';
 
 export interface SnapshotWatcher {
   readonly activity: Activity;
-  /** Why this piece of work fails, where it does. */
+  /** The error of this step, or `undefined` if it succeeds. */
   readonly shortage: () => Error | undefined;
   readonly fail: (problem: string) => void;
 }
 
-/**
- * The term and the members that the first snapshot of an index had are those of every other one.
- */
+/** All snapshots of an index must have the same term and members. */
 export function watchedSnapshots(
   manager: SnapshotManager,
   ledger: AppliedLedger,
@@ -34,7 +32,7 @@ export function watchedSnapshots(
     const before = shortage();
     if (before !== undefined) throw before;
     const result = await work();
-    // As where the last step before the answer fails: what was done may be there.
+    // Fails after the work was done, as if only the last step had failed.
     const behind = shortage();
     if (behind !== undefined) throw behind;
     return result;
@@ -44,7 +42,8 @@ export function watchedSnapshots(
     const writeWatched = (files: SnapshotFiles): Promise<void> =>
       write({
         writeFile: (name, chunks) => {
-          // A disk machine that is ahead loses results, and its node knows of that.
+          // A disk machine that is ahead of the log produces no results for these entries, and the
+          // file of its node records that.
           if (isSameEverywhere && name === nodeFileName && Array.isArray(chunks)) {
             compare(`of the node at index ${metadata.index}`, Buffer.concat(chunks).toString());
           }
@@ -73,7 +72,7 @@ export function watchedSnapshots(
   });
 }
 
-/** Members in an order of their own: it says nothing. */
+/** Sorts the members, because their order has no meaning. */
 function textOf({ term, confState }: SnapshotMetadata): string {
   const sorted = Object.entries(confState).map(([name, value]: [string, unknown]) => {
     const told = Array.isArray(value) ? value.map(String).sort().join(' ') : String(value);

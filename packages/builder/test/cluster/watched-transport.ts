@@ -1,4 +1,4 @@
-/** A transport that is listened to: what the node says, and whom it was told of. */
+/** Observes a transport: the messages that the node sends and the members that it is given. */
 import type {
   Transport,
   TransportBackend,
@@ -10,18 +10,18 @@ import type { Message } from '@babuza/raftpb';
 import { transportBackend, type MemoryTransportOptions } from '@babuza/transport-memory';
 
 export interface TransportWatcher {
-  /** It is about to leave. */
+  /** Called before a message is sent. */
   readonly onMessage: (message: Message) => void;
   /** A snapshot is sent by `send`. */
   readonly onSnapshot: (message: Message, send: () => Promise<void>) => Promise<void>;
-  /** Each chunk of a snapshot leaves when this has resolved; the stream breaks when it rejects. */
+  /** Awaited before each chunk of a snapshot; the stream fails if it rejects. */
   readonly beforeChunk: () => Promise<void>;
 }
 
 export class WatchedTransport implements Transport {
   readonly #inner: Transport;
   readonly #watcher: TransportWatcher;
-  /** As the node has told it. */
+  /** The members that the node has given it. */
   readonly peers: Map<bigint, string> = new Map();
   readonly removed: Set<bigint> = new Set();
 
@@ -67,7 +67,7 @@ export class WatchedTransport implements Transport {
   }
 }
 
-/** The memory transport, watched; `show` gets each that is made. */
+/** A back end for observed memory transports; `show` gets each new one. */
 export function watchedBackend(
   watcher: TransportWatcher,
   show: (transport: WatchedTransport) => void,

@@ -1,27 +1,13 @@
 /**
- * Errors that are put into the node on purpose, each of which breaks a promise. The simulated
- * cluster must find every one within a few seeds.
+ * Planted errors in the node, each of which breaks a guarantee. The simulated cluster must find
+ * every one within a few seeds.
  */
 
+import type { Mutant } from './mutant.ts';
 import { operatorMutants } from './operator-list.ts';
 import { slowPartMutants } from './slow-parts-list.ts';
 
-export interface Mutant {
-  readonly name: string;
-  /** Below `packages/`. */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-  /** The simulation that finds it. Default: the one of a cluster in a hostile world. */
-  readonly simulation?: 'operators';
-  /**
-   * Where to begin, so that the error is found soon; the sources change, and with them what each
-   * seed does. Default 1.
-   */
-  readonly firstSeed?: number;
-}
-
-/** How many seeds it may take. */
+/** The most seeds that it may take. */
 export const mutantSeeds = 240;
 
 const clusterMutants: readonly Mutant[] = [

@@ -1,8 +1,8 @@
 /**
- * Errors that are put into the identities of clusters, logs and members. The simulation of
- * operators' mistakes must find every one within a few seeds.
+ * Planted errors in the identities of clusters, logs and members. The simulation of operators'
+ * mistakes must find every one within a few seeds.
  */
-import type { Mutant } from './list.ts';
+import type { Mutant } from './mutant.ts';
 
 const planted: readonly Omit<Mutant, 'simulation'>[] = [
   {

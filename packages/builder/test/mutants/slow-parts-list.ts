@@ -1,8 +1,8 @@
 /**
- * Errors that are put into what a node does beside a slow state machine, a slow sender, or a
- * snapshot that is being made while another one is installed.
+ * Planted errors in the work that overlaps a slow state machine, a slow sender, or a snapshot that
+ * is made while another one is installed.
  */
-import type { Mutant } from './list.ts';
+import type { Mutant } from './mutant.ts';
 
 export const slowPartMutants: readonly Mutant[] = [
   {

@@ -1,18 +1,19 @@
 /**
- * One project per mutant: its change is made while the source is loaded, and the simulated cluster
- * runs on that.
+ * One project per planted error: the source is changed while it is loaded, and the simulation runs
+ * with it.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import type { Reporter, TestCase } from 'vitest/node';
-import { mutants, mutantSeeds, type Mutant } from './list.ts';
+import { mutants, mutantSeeds } from './list.ts';
+import type { Mutant } from './mutant.ts';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 const resultFile = process.env['BABUZA_MUTANT_RESULTS'];
 const conditions = ['@babuza/source', 'node', 'import', 'module', 'default'];
 
-/** By mutant: how the simulation failed, in a line. */
+/** The failure of the simulation for each planted error, in one line. */
 const found: Record<string, string> = {};
 
 const collector: Reporter = {

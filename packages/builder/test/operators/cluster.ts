@@ -1,4 +1,4 @@
-/** A cluster as its operators see it: members with their directories and processes. */
+/** A cluster from the operators' point of view: members with their directories and processes. */
 import type { Member } from '@babuza/raft';
 import type { SeededRandom } from '@babuza/testkit';
 import { addressOf } from './component.ts';
@@ -11,7 +11,7 @@ import { CrashedError, type World, type WorldOptions, type WorldProcess } from '
 /** A copy of the directory of a member, as a backup or a clone of its volume. */
 export interface Copy {
   readonly files: Files;
-  /** How often the member had started when the copy was made. */
+  /** The number of starts of the member when the copy was made. */
   readonly starts: number;
   readonly lastIndex: number;
 }
@@ -23,11 +23,11 @@ export interface Seat {
   process: WorldProcess | undefined;
   starts: number;
   startedMs: number;
-  /** The last index of its log when it started first: the first members, or a backup. */
+  /** The last index of its log after its first start, from the first members or a backup. */
   firstLastIndex: number | undefined;
-  /** What was committed at the last orderly end; 0 where the process ended otherwise. */
+  /** The commit index at the last orderly shutdown; 0 if the process ended otherwise. */
   orderlyIndex: number;
-  /** An operator is at work here. */
+  /** An operator is working on this member. */
   isBusy: boolean;
   /** The directory is the newest one of this member. */
   isIntact: boolean;
@@ -38,7 +38,7 @@ export interface Seat {
   copies: Copy[];
 }
 
-/** A member with which nothing is wrong, and at which nobody is at work. */
+/** A healthy member on which no operator is working. */
 export const isFree = ({ isBusy, isIntact, isGone }: Seat): boolean =>
   !isBusy && isIntact && !isGone;
 
@@ -53,9 +53,9 @@ export class Cluster {
   readonly founders: readonly bigint[];
   /** An exported snapshot that the cluster begins with. */
   backup: Uint8Array | undefined;
-  /** The identity that acknowledged first, or that an operator went on with. */
+  /** The cluster identity that acknowledged first, or with which an operator continued. */
   identity: IdentityKey | undefined;
-  /** A loss that nothing could prevent has happened: nothing is judged any more. */
+  /** More was lost than the cluster can survive, so nothing is checked any more. */
   isSplit = false;
   #highestIndex = 0;
   #members: readonly Member[];
@@ -86,7 +86,7 @@ export class Cluster {
     return seat;
   }
 
-  /** The process at the place of a member, as long as it runs. */
+  /** The running process of the member, if any. */
   processOf(seat: Seat): WorldProcess | undefined {
     return this.world.isRunning(seat.process) ? seat.process : undefined;
   }
@@ -101,13 +101,13 @@ export class Cluster {
     return leading[0];
   }
 
-  /** Names who leads in which term. */
+  /** The leader and its term as a text, or `undefined` without a leader. */
   leadership(): string | undefined {
     const leader = this.leader();
     return leader === undefined ? undefined : `${leader.label} ${leader.raft.status().term}`;
   }
 
-  /** The members as the process knows them that has applied most. */
+  /** The members according to the process with the highest applied index. */
   members(): readonly Member[] {
     const known = this.seats
       .filter(({ isIntact }) => isIntact)
@@ -125,27 +125,27 @@ export class Cluster {
     return this.seats.filter(({ id }) => ids.has(id));
   }
 
-  /** Looks how far the logs are. */
+  /** Records the last index of each log. */
   sample(): void {
     for (const seat of this.seats) {
       const process = this.processOf(seat);
       if (process === undefined) continue;
       const { appliedIndex, lastIndex } = process.raft.status();
       this.#highestIndex = Math.max(this.#highestIndex, lastIndex);
-      // What a wrong directory holds is not what the member holds.
+      // Ignore a wrong directory: its log is not the member's log.
       if (!seat.isIntact) continue;
       seat.heldIndex = Math.max(seat.heldIndex, appliedIndex);
       seat.lastIndex = Math.max(seat.lastIndex, lastIndex);
     }
   }
 
-  /** No log was longer, as far as anybody has looked. */
+  /** The last index of the longest log that was seen. */
   get highestIndex(): number {
     // A process may have gone since the last look.
     return Math.max(this.#highestIndex, this.world.ledger.highestIndex);
   }
 
-  /** The directory of this member is not its newest one any more. */
+  /** The directory of this member is no longer its newest one. */
   damaged(seat: Seat): void {
     this.sample();
     const voters = this.voters();
@@ -154,7 +154,7 @@ export class Cluster {
     seat.isIntact = false;
   }
 
-  /** The directories of these members are lost; nothing else is put in their place. */
+  /** The directories of these members are lost and not replaced. */
   wiped(seats: readonly Seat[]): void {
     this.sample();
     const voters = this.voters();
@@ -166,7 +166,7 @@ export class Cluster {
     this.promises.wiped(voters.length, intact, areMet ? this.highestIndex : Infinity);
   }
 
-  /** The newest directory is back in its place. */
+  /** The newest directory was put back. */
   mended(seat: Seat): void {
     this.damaged(seat);
     seat.isIntact = true;

@@ -15,7 +15,7 @@ export function readFiles({ surgery }: SimulatedDisk, folder: Folder = '/data/')
   return new Map(paths.map((path) => [path, surgery.contents(path)]));
 }
 
-/** Afterwards the folder holds these files of the copy, and nothing else. */
+/** Replaces the content of the directory by the files of the copy. */
 export function replaceFiles(
   { surgery }: SimulatedDisk,
   files: Files,

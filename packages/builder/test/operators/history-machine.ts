@@ -1,4 +1,4 @@
-/** A state machine that keeps everything that it was given, with its index. */
+/** A state machine that keeps every entry that it was given, with its index. */
 import type {
   AppliedEntry,
   ApplyResult,
@@ -14,7 +14,7 @@ export interface HistoryEntry {
 
 export class HistoryMachine implements MemoryStateMachine<undefined, number> {
   readonly kind = 'memory';
-  /** Another array after each snapshot that was taken over. */
+  /** A new array after each installed snapshot. */
   entries: HistoryEntry[] = [];
   readonly #onChange: () => void;
 

@@ -1,4 +1,4 @@
-/** The first members of a cluster are not given the same. */
+/** Mistakes at the start of a cluster: its first members get different options. */
 import type { Raft } from '@babuza/raft';
 import type { Cluster, Seat } from './cluster.ts';
 import { noFiles } from './directories.ts';

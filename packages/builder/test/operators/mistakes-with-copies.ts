@@ -8,7 +8,7 @@ import type { Operators } from './operators.ts';
 /** Two processes run on copies of one volume, at two addresses. */
 export const runBothCopies: Mistake = async (operators, seat) => {
   const { cluster, random, world } = operators;
-  // Of a single member each copy is the whole cluster: nothing is left that could tell them apart.
+  // With a single member each copy is the whole cluster, so nothing can tell them apart.
   if (cluster.voters().length === 1) return;
   const right = await stopped(operators, seat);
   const disk = cloneDisk(operators, seat, right);
@@ -30,7 +30,7 @@ export const runBothCopies: Mistake = async (operators, seat) => {
 /** The original runs and ends; then a process runs on the copy in its place. */
 export const runCopyAfterwards: Mistake = async (operators, seat) => {
   const { cluster, random, world } = operators;
-  // Of a single member each copy is the whole cluster: nothing is left that could tell them apart.
+  // With a single member each copy is the whole cluster, so nothing can tell them apart.
   if (cluster.voters().length === 1) return;
   const copy = await stopped(operators, seat);
   const { match, leadership } = await original(operators, seat);

@@ -5,7 +5,7 @@ import { noFiles, type Files, type Folder } from './directories.ts';
 import type { Operators } from './operators.ts';
 
 /**
- * One mistake with one member, and the way out. It may find that nothing can be done wrong here.
+ * One mistake with one member and its repair. It does nothing if the mistake is not possible now.
  */
 export type Mistake = (operators: Operators, seat: Seat) => Promise<void>;
 
@@ -41,14 +41,14 @@ export const putOldBack: Mistake = async (operators, seat) => {
   const match = operators.knownMatch(seat);
   const leadership = cluster.leadership();
   const right = await stopped(operators, seat);
-  // Where nobody else is left to notice it, all that can be found is a part that does not fit.
+  // If no other member can notice it, only parts that do not fit together can be detected.
   const isAlone = cluster.voters().length === 1;
   const folder = isAlone ? '/data/wal/' : random.pick(folders);
   const { starts } = seat;
   world.log(
     `${folder} of member ${seat.id} is put back from start ${old.starts} of ${starts}, last index ${old.lastIndex}`,
   );
-  // The snapshots beside the log know of later starts, and of the last orderly end.
+  // The snapshot directory records later starts and the last orderly shutdown.
   const isToldBySnapshots =
     folder === '/data/wal/' &&
     (old.starts < starts || (old.starts > 0 && old.lastIndex < seat.orderlyIndex));
@@ -106,7 +106,7 @@ export const exchange: Mistake = async (operators, seat) => {
   other.isBusy = false;
 };
 
-/** Stops a member; returns its directory as it is then. */
+/** Stops a member and returns its directory. */
 export async function stopped(operators: Operators, seat: Seat): Promise<Files> {
   const { cluster, world, random } = operators;
   await cluster.stop(seat);
@@ -115,8 +115,8 @@ export async function stopped(operators: Operators, seat: Seat): Promise<Files> 
 }
 
 /**
- * What was reported is mended: the newest directory is put back, or the member is replaced. Where
- * nobody notices anything, the member goes on with the directory that it has now.
+ * Repairs a reported mistake: the newest directory is put back, or the member is replaced. If
+ * nothing was reported, the member continues with its current directory.
  */
 export async function mend(
   operators: Operators,
@@ -139,10 +139,11 @@ export async function mend(
   const hasQuorum = 2 * others().length > cluster.voters().length;
   const wrong = cluster.processOf(seat);
   const wrongLastIndex = wrong?.raft.status().lastIndex ?? 0;
-  // At once: until it has ended it may acknowledge more.
+  // Without delay, because the process may acknowledge more until it has ended.
   if (wrong !== undefined) world.crash(wrong, 'kill');
-  // What the wrong directory has acknowledged meanwhile is not in the right one, which surely holds
-  // what its member had applied; of what was behind that, a power cut may have lost some.
+  // Entries that the wrong directory has acknowledged meanwhile are missing from the right one. The
+  // right one has everything that its member had applied; later entries may have been lost in a
+  // power cut.
   const sure = hasQuorum ? seat.heldIndex : upTo;
   const wentOn = wrongLastIndex > sure;
   if (hasQuorum && (wentOn || random.chance(0.4))) await operators.replace(seat);

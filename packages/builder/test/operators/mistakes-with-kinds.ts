@@ -10,6 +10,6 @@ export const changeKind: Mistake = async (operators, seat) => {
   const wrong = await cluster.tryJoin(seat, { walKind: kind });
   await operators.noticed(`changed to ${kind}`, seat.id, sinceMs, () => true);
   if ('process' in wrong) world.fail(`member ${seat.id} runs with ${kind}`);
-  // The start that was refused has changed nothing: the right one goes on with what is there.
+  // The refused start has changed nothing: a start with the right type succeeds.
   await cluster.start(seat);
 };

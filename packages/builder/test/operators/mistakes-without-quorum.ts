@@ -1,4 +1,4 @@
-/** More is lost than a cluster survives: it stands still, and one member goes on alone. */
+/** The quorum is lost: the cluster stops, and one member continues alone. */
 import type { Seat } from './cluster.ts';
 import { noFiles, type Files } from './directories.ts';
 import { stopped, type Mistake } from './mistakes-with-disks.ts';
@@ -13,7 +13,7 @@ export const loseMost: Mistake = async (operators, seat) => {
   const { cluster, random, world } = operators;
   const voters = cluster.voters();
   const others = voters.filter((voter) => voter !== seat);
-  // The others must be at rest, because all of this cluster changes.
+  // No other operator may be working, because the whole cluster changes.
   if (voters.length < 2 || !voters.includes(seat) || !others.every(isFree)) return;
   if (cluster.seats.some((each) => !each.isGone && each.isBusy && each !== seat)) return;
   const lostCount = Math.ceil(voters.length / 2);
@@ -45,7 +45,7 @@ export const loseMost: Mistake = async (operators, seat) => {
 };
 
 /**
- * Members of before with their disks as they were: they and the recovered one refuse each other.
+ * Members of the old cluster on their original disks: they and the recovered one refuse each other.
  */
 async function comeBack(
   operators: Operators,
@@ -61,7 +61,7 @@ async function comeBack(
   }
   const [first] = lost;
   if (first === undefined) return;
-  // Whoever campaigns is told; members that have not begun to vote for each other wait.
+  // The report comes when a member campaigns, so its absence is allowed.
   await operators.noticed('come back after a recovery', first.id, sinceMs, () => false);
   for (const each of lost) await cluster.stop(each);
 }

@@ -1,6 +1,6 @@
 /**
- * What operators do when something is wrong: they look for reports, put directories back, replace
- * members.
+ * The actions of operators when something is wrong: they look for reports, put directories back and
+ * replace members.
  */
 import type { StandaloneOptions } from '@babuza/raft';
 import type { SeededRandom } from '@babuza/testkit';
@@ -10,13 +10,13 @@ import { noFiles, readFiles, replaceFiles, type Files } from './directories.ts';
 import { identityKey } from './state-ledger.ts';
 import type { World, WorldProcess } from './world.ts';
 
-/** Within this time each mistake that must be noticed is reported. */
+/** The time within which each detectable mistake must be reported, in ms. */
 const noticedWithinMs = 6000;
 const replacedWithinMs = 30_000;
 
 export interface MistakeCounts {
   made: number;
-  /** How many of them had to be reported. */
+  /** The number of mistakes that had to be reported. */
   due: number;
   reported: number;
 }
@@ -49,7 +49,7 @@ export class Operators {
   copyOf(seat: Seat): Copy {
     this.cluster.sample();
     const { starts } = seat;
-    // What is in flight may be on the copy or not: the last index is not more than this.
+    // Entries in flight may or may not be in the copy: the last index is an upper bound.
     const lastIndex = this.cluster.processOf(seat)?.raft.status().lastIndex ?? seat.lastIndex;
     return { files: this.filesOf(seat), starts, lastIndex };
   }

@@ -1,8 +1,8 @@
 /**
- * What was acknowledged to clients, and which of it Raft still promises. A committed entry is safe
- * while every possible quorum has a voter that holds it. Where a disk was damaged, the entries that
- * too few other voters hold are taken down as unprotected: no protocol could keep them if the
- * damage were not noticed.
+ * The acknowledged entries, and those among them that Raft still guarantees. A committed entry is
+ * safe while every possible quorum has a voter that stores it. After a disk was damaged, the
+ * entries that too few other voters store are recorded as unprotected: no protocol could keep them
+ * if the damage went unnoticed.
  */
 import type { IdentityKey } from './state-ledger.ts';
 
@@ -26,7 +26,7 @@ export class Promises {
 
   /** One of `voterCount` voters is damaged; these are the others that are not. */
   damaged(voterCount: number, intact: readonly Holder[], highestIndex: number): void {
-    // So many voters that no quorum is without one of them.
+    // The smallest number of voters that shares a member with every quorum.
     const needed = Math.ceil(voterCount / 2);
     const held = intact.map(({ heldIndex }) => heldIndex).sort((a, b) => b - a);
     this.lost(held[needed - 1] ?? 0, highestIndex);
@@ -56,7 +56,10 @@ export class Promises {
     this.#ended.set(identity, atMs);
   }
 
-  /** What was acknowledged under these identities, is still promised, and is not there. */
+  /**
+   * The entries that were acknowledged under these identities, are still guaranteed, and are
+   * missing.
+   */
   missing(identities: ReadonlySet<IdentityKey>, texts: ReadonlySet<string>): Acknowledged[] {
     return this.acknowledged.filter(
       ({ text, identity, index, atMs }) =>

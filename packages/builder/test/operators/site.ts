@@ -22,7 +22,7 @@ import { ListMachine } from './list-machine.ts';
 
 export type SiteNode = Raft<undefined, readonly string[]>;
 
-/** How a process is started. */
+/** The options of a start. */
 export interface ProcessOptions {
   /** The disk that it runs on; default: the one with the name of its id. */
   readonly disk?: string;
@@ -43,7 +43,7 @@ export interface Process {
   readonly machine: ListMachine;
   readonly disk: string;
   readonly events: RaftEvent[];
-  /** What was logged as a warning or an error. */
+  /** The logged warnings and errors. */
   readonly warnings: string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the processes have applied, by the identity of their cluster. Two processes with the same
- * identity never differ in what they have applied at the same place; and nothing is applied twice.
+ * The entries that the processes have applied, by the identity of their cluster. Two processes with
+ * the same identity must never differ at the same index, and nothing may be applied twice.
  */
 import type { ClusterInfo } from '@babuza/raft';
 import type { HistoryEntry } from './history-machine.ts';
@@ -31,16 +31,14 @@ export class StateLedger {
   readonly #texts = new Map<IdentityKey, Set<string>>();
   readonly #checked = new WeakMap<object, Checked>();
 
-  /** Of the entries that any process has applied. */
+  /** The last index that any process has applied. */
   highestIndex = 0;
 
   get identities(): number {
     return this.#histories.size;
   }
 
-  /**
-   * Takes down what is new in the state of a process; returns how it differs from another state.
-   */
+  /** Records the new entries of a process; returns the difference from another one, if any. */
   note(
     process: object,
     identity: IdentityKey,

@@ -1,4 +1,4 @@
-/** The durable back ends as the power cuts know them: small files, so that they change often. */
+/** The durable back ends with small files, so that the files change often. */
 import { walBackend as etcd } from '@babuza/wal-etcd';
 import { repair } from '@babuza/wal-etcd/format';
 import { walBackend as native } from '@babuza/wal-native';
@@ -12,8 +12,8 @@ export interface CutBackEnd extends TestedBackEnd {
   readonly name: string;
   readonly names: NameRule;
   /**
-   * Only for a format that cannot tell every crash from damage: what its documented tool does with
-   * a log that was refused. Returns whether the log can be opened now.
+   * For a format that cannot tell every crash from damage: runs its documented repair tool on a
+   * refused log. Resolves to whether the log can then be opened.
    */
   readonly repair?: (directory: string) => Promise<boolean>;
 }
@@ -38,7 +38,8 @@ export const backEnds: readonly CutBackEnd[] = [
     open: async (directory) => etcd.open(directory, { segmentBytes }),
     repair: (directory) => repair(directory),
   },
-  // LevelDB syncs no directory when it begins a log file, and removes old files before the name of
-  // what replaces them is durable: it needs a file system that keeps names in order.
+  // LevelDB does not sync the directory when it begins a log file, and removes old files before the
+  // names of their replacements are durable. It needs a file system that keeps changes of names in
+  // order.
   { name: 'level-wal', names: 'names-in-order', ...levelBackEnd },
 ];

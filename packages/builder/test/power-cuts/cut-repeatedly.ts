@@ -1,7 +1,7 @@
 /**
- * Cuts the power of a process that writes, again and again on the same log. Half of the cuts come
- * at a random moment, half at a random system call that changes or syncs something. What is left is
- * judged by the ledger of what the process said.
+ * Cuts the power of a writing process again and again, on the same log. Half of the cuts come at a
+ * random moment, half at a random system call that changes or syncs something. What is left is
+ * compared with the ledger of the process.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,9 +15,9 @@ import type { LossyDisk } from './lossy-disk.ts';
 
 export interface CutCounts {
   acknowledged: number;
-  /** Cuts before the log was open. */
+  /** Cuts that came before the log was open. */
   whileOpening: number;
-  /** Logs that were refused although only power was cut, and what became of them. */
+  /** Logs that were refused after a power cut alone, and the results of their repair. */
   repaired: number;
   unrepaired: number;
 }
@@ -40,7 +40,7 @@ export class Cuts {
     this.#writer = new CheckedWriter(this.#directory, backEnd);
   }
 
-  /** Returns what is wrong with the log after this cut; nothing where all is well. */
+  /** Returns the problems of the log after this cut. */
   async cut(number: number): Promise<string[]> {
     const byCall = number % 2 === 0;
     const what = byCall ? await this.#failPower(number) : await this.#kill(number);
@@ -55,7 +55,7 @@ export class Cuts {
     return violations.map((violation) => `${context}: ${violation}`);
   }
 
-  /** The process is killed at a random moment: of its start, or of its work. */
+  /** Kills the process at a random moment of its start or its work. */
   async #kill(number: number): Promise<string> {
     const first = this.#random.pick(['opening', 'open', 'open']);
     const afterMs = this.#random.below(first === 'open' ? 250 : 80);
@@ -67,7 +67,7 @@ export class Cuts {
     return `${afterMs} ms after the line ${first}`;
   }
 
-  /** Power fails at a random call; whatever the process makes of that, it is killed. */
+  /** Cuts the power at a random system call and then kills the process, whatever it did. */
   async #failPower(number: number): Promise<string> {
     const calls = 1 + this.#random.below(this.#random.pick([10, 60, 300, 1000]));
     let killNow = (): void => {};

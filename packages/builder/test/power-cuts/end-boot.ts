@@ -1,10 +1,10 @@
-/** After a power cut no lock names a process of this boot of the machine. */
+/** Makes locks look as after a reboot of the machine. */
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 
 /**
- * Power cuts end all processes of a machine, but not that of the test, which had the log open when
- * it judged the cut before. A lock that it had given back may be there again: it becomes one of
- * another boot of the machine, as it would be after a real cut.
+ * A real power cut ends all processes, but the test process survives, which had opened the log to
+ * check the previous cut. A lock that it has released may reappear after the cut. It is rewritten
+ * as a lock of another boot, as after a real cut.
  */
 export async function endBoot(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => []);

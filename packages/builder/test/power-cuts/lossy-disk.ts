@@ -1,6 +1,4 @@
-/**
- * Mounts the file system of `tools/lossy-fs`, which forgets what was not synced when it is told to.
- */
+/** Mounts the file system of `tools/lossy-fs`, which drops unsynced data on demand. */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,21 +7,19 @@ import { fileURLToPath } from 'node:url';
 import { has, notRun } from '../../../wal-level-disk/test/support/tools.ts';
 
 /**
- * Which names survive: each by a sync of its directory only, or all in the order in which they were
- * changed, as in the journals of ext4 and XFS.
+ * Which changes of names survive: only those whose directory was synced, or a prefix of all in
+ * order, as in the journals of ext4 and XFS.
  */
 export type NameRule = 'names-by-directory' | 'names-in-order';
 
 const sources = fileURLToPath(new URL('../../../../tools/lossy-fs', import.meta.url));
 
-/** The file system is built, but the system does not let us mount it. */
+/** The file system was built, but the system does not allow to mount it. */
 class CannotMountError extends Error {
   override readonly name = 'CannotMountError';
 }
 
-/**
- * Whether the file system can be built and mounted here. Where it cannot, the reason is printed.
- */
+/** Whether the file system can be built and mounted here. If not, the reason is printed. */
 export async function canCutPower(): Promise<boolean> {
   const what = 'power cuts on a lossy file system';
   const hasTools =
@@ -44,7 +40,7 @@ export async function canCutPower(): Promise<boolean> {
 }
 
 export class LossyDisk {
-  /** The file system is mounted at this path. */
+  /** The path at which the file system is mounted. */
   readonly directory: string;
   readonly #root: string;
   readonly #process: ChildProcess;
@@ -86,8 +82,8 @@ export class LossyDisk {
   }
 
   /**
-   * Power fails at the n-th change or sync from now: every call fails from then on, until `cut`.
-   * `onOff` is called when it has failed.
+   * Cuts the power at the n-th change or sync from now: every call fails from then on, until `cut`.
+   * `onOff` is called when that happens.
    */
   async failPowerAfter(calls: number, onOff: () => void): Promise<void> {
     this.#onOff = onOff;
@@ -95,8 +91,8 @@ export class LossyDisk {
   }
 
   /**
-   * Power fails now, where it has not failed yet, and is back: the disk holds what was synced, and
-   * of the rest what the seed chooses. No process may have a file open.
+   * Cuts the power now, if that has not happened yet, and restores it: the disk holds all synced
+   * data, and of the rest what the seed selects. No process may have a file open.
    */
   async cut(seed: number): Promise<void> {
     this.#onOff = () => {};
@@ -106,7 +102,7 @@ export class LossyDisk {
   async close(): Promise<void> {
     this.#process.stdin?.end();
     await this.#exited;
-    // The mount stays behind when its process was killed.
+    // The mount remains after its process was killed.
     spawnSync('fusermount3', ['-u', '-q', '-z', this.directory]);
     await rm(this.#root, { recursive: true });
   }

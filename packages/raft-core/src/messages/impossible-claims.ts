@@ -57,8 +57,8 @@ export function contradictsCommitted(raft: RaftState, message: Message): boolean
 }
 
 /**
- * The maximum of members and kinds that are reported in a term. A message from a made-up leader could
- * otherwise fill the memory of this node.
+ * The maximum of members and kinds that are reported in a term. A message from a made-up leader
+ * could otherwise fill the memory of this node.
  */
 const reportedMax = 256;
 

@@ -10,8 +10,7 @@
  *
  * Decisions: docs/decisions/0023-one-save-for-each-ready.md.
  */
-import { codeOf } from '../support/code-of.ts';
-import type { Clock, Timer } from '@babuza/vfs';
+import { codeOf, type Clock, type Timer } from '@babuza/vfs';
 import type { SaveBatch, Wal } from '@babuza/wal-core';
 import { StoppedError } from '../errors.ts';
 import type { IncomingRoom } from '../incoming/incoming-room.ts';

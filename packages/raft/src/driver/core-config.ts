@@ -1,7 +1,10 @@
 /** Translates the configuration of a node into that of the Raft core. */
 import { ReadOnlyOption, type RaftConfig } from '@babuza/raft-core';
+import type { OpenedWal } from '@babuza/wal-core';
+import type { ReplicatedState } from '../apply/replicated-state.ts';
+import type { BabuzaConfig } from '../config.ts';
 import type { RaftEvent } from '../events.ts';
-import type { OpenedNode } from '../start/node-parts.ts';
+import type { RaftComponent } from '../ports/component.ts';
 import type { Logger } from '../ports/logger.ts';
 
 /**
@@ -11,10 +14,16 @@ import type { Logger } from '../ports/logger.ts';
  */
 const entriesPerMessageMax = 8192;
 
-export function coreConfig<Query, Answer>(
-  node: OpenedNode<Query, Answer>,
-  tell: (event: RaftEvent) => void,
-): RaftConfig {
+/** The parts of an opened node that determine the configuration of its core. */
+interface ConfiguredNode {
+  readonly config: BabuzaConfig;
+  readonly component: Pick<RaftComponent, 'random'>;
+  readonly logger: Logger | undefined;
+  readonly state: Pick<ReplicatedState, 'appliedIndex'>;
+  readonly opened: Pick<OpenedWal, 'storage'>;
+}
+
+export function coreConfig(node: ConfiguredNode, tell: (event: RaftEvent) => void): RaftConfig {
   const { config, component, logger, state, opened } = node;
   return {
     id: config.nodeId,

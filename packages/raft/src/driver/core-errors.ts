@@ -1,5 +1,5 @@
 /** The errors of the Raft core, told apart by their codes. */
-import { codeOf } from '../support/code-of.ts';
+import { codeOf } from '@babuza/vfs';
 
 const panicCode = 'RAFT_CORE_PANIC';
 const changeCode = 'RAFT_CORE_CONF_CHANGE';

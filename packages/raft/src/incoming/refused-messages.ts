@@ -5,26 +5,9 @@
  * minute, and 10 about nodes that are not members.
  */
 import type { Clock } from '@babuza/vfs';
-import type { RaftEvent } from '../events.ts';
+import type { RaftEvent, RefusedMessageKind } from '../events.ts';
 import { ReportLimit } from '../identity/report-limit.ts';
 import type { Logger } from '../ports/logger.ts';
-
-/** Why a message was refused. */
-export type RefusedMessageKind =
-  /** The message has a term that no election of an honest cluster reaches. */
-  | 'term'
-  /** The term rises faster than the elections of an honest cluster can raise it. */
-  | 'term-jump'
-  /** The sender is not a member, and only a member may send this. */
-  | 'not-a-member'
-  /** The message has a proposal that no member forwards. */
-  | 'proposal'
-  /** The message is a read, or the answer to one, that no member sends. */
-  | 'read'
-  /** The message has a commit index that this log does not reach. */
-  | 'commit'
-  /** The message offers a snapshot that this node does not want from this sender. */
-  | 'snapshot';
 
 export interface RefusedMessagesParts {
   readonly clock: Clock;

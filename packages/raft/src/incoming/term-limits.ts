@@ -23,7 +23,7 @@
  */
 import type { Message } from '@babuza/raftpb';
 import type { Clock } from '@babuza/vfs';
-import type { RefusedMessageKind } from './refused-messages.ts';
+import type { RefusedMessageKind } from '../events.ts';
 
 /** No term above this one is taken from another node. */
 export const termMax: number = 2 ** 52;

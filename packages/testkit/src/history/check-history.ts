@@ -9,16 +9,7 @@
  * which is never a pass.
  */
 
-import { Timeline } from './timeline.ts';
-
-export interface Operation<Input, Output> {
-  readonly client: number;
-  readonly input: Input;
-  /** The position of the call in the history. All positions of calls and returns are distinct. */
-  readonly calledAt: number;
-  /** The position of the return, and the answer; absent if the outcome is unknown. */
-  readonly returned?: { readonly at: number; readonly output: Output } | undefined;
-}
+import { Timeline, type Operation } from './timeline.ts';
 
 /** The behaviour of a single copy. */
 export interface Model<State, Input, Output> {

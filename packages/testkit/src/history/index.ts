@@ -1,4 +1,5 @@
 export { checkHistory, impossible } from './check-history.ts';
-export type { Impossible, Model, Operation, Verdict } from './check-history.ts';
+export type { Impossible, Model, Verdict } from './check-history.ts';
 export { checkKeyValueHistory } from './key-values.ts';
 export type { KeyValueInput, KeyValueOperation, KeyValueOutput } from './key-values.ts';
+export type { Operation } from './timeline.ts';

@@ -8,9 +8,9 @@ import {
   impossible,
   type Impossible,
   type Model,
-  type Operation,
   type Verdict,
 } from './check-history.ts';
+import type { Operation } from './timeline.ts';
 
 export type KeyValueInput =
   | { readonly kind: 'get'; readonly key: string }

@@ -3,7 +3,16 @@
  * operation out of the list when it orders it, and puts it back in the opposite sequence when that
  * was a wrong choice.
  */
-import type { Operation } from './check-history.ts';
+
+/** An operation of a client, with its call and its return. */
+export interface Operation<Input, Output> {
+  readonly client: number;
+  readonly input: Input;
+  /** The position of the call in the history. All positions of calls and returns are distinct. */
+  readonly calledAt: number;
+  /** The position of the return, and the answer; absent if the outcome is unknown. */
+  readonly returned?: { readonly at: number; readonly output: Output } | undefined;
+}
 
 export class Timeline {
   /**

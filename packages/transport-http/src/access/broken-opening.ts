@@ -1,16 +1,16 @@
-/** Explains connections that the other side ended before either side had shown who it is. */
+/** Explains why the other side closed a connection before either side had authenticated. */
 import { describeCause } from '@babuza/vfs';
 import type { Wire } from '../wire.ts';
 import { outgoingSecret, outgoingTls } from './connect.ts';
 import { endedEarlyCode } from './read-exactly.ts';
 
-/** The codes of Node.js for a connection that broke, and for bytes that are no TLS or no HTTP. */
+/** Error codes of Node.js for a broken connection, and for bytes that are not TLS or not HTTP. */
 const codesOfBrokenOpenings = /^(ECONNRESET|EPIPE|EPROTO|ERR_SSL_|HPE_)/;
 
 /**
- * The cause with the protection of this member beside it, where the other side may have ended the
- * connection because it expects another protection. Members whose options differ break each other's
- * connections without a word, since strangers would read it.
+ * Adds a hint about this member's protection to an error that may come from a difference in the
+ * options of the two members. Members with different protection close each other's connections
+ * without an explanation, because strangers could read it.
  */
 export function explained(wire: Wire, cause: Error): Error {
   const code: unknown = Reflect.get(cause, 'code');

@@ -1,4 +1,6 @@
-/** The two ends of a connection show each other that they know the secret. */
+/**
+ * The challenge by which both ends of a connection prove to each other that they know the secret.
+ */
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Random } from '@babuza/vfs';
@@ -22,9 +24,9 @@ import {
 } from './secret.ts';
 
 /**
- * Reads the challenge of the other side and answers it as `member`. Resolves to the id that the
- * other side has proven to speak for, or to `undefined` where it does not know one of the secrets
- * or means another member. Rejects when the connection ends before.
+ * Reads the challenge of the other side and answers it as `member`. Resolves to the node id that
+ * the other side has proven, or to `undefined` if it does not know one of the secrets or wants to
+ * reach another member. Rejects if the connection ends first.
  */
 export async function answerChallenge(
   connection: Duplex,
@@ -33,7 +35,8 @@ export async function answerChallenge(
   member: ChallengedMember,
 ): Promise<bigint | undefined> {
   const magic = await readExactly(connection, openingMagic.length);
-  // An opening of another version may have another length: who sent it waits for its answer.
+  // Another version may have an opening of another length, so do not wait for more bytes: its
+  // sender waits for the answer.
   if (!magic.equals(openingMagic)) return undefined;
   const rest = await readExactly(connection, openingBytes - openingMagic.length);
   const opening = Buffer.concat([magic, rest]);
@@ -45,16 +48,19 @@ export async function answerChallenge(
   return isProof(opening, secret, answer, proof) ? openerOf(opening) : undefined;
 }
 
-/** Why the other side is not spoken to, and the member that it is where it knows the secret. */
+/**
+ * Why the other side is rejected, and the member that it says it is (proven unless the reason is
+ * `other-secret`).
+ */
 export interface ChallengeProblem {
   readonly reason: AnswerProblem;
   readonly member: ChallengedMember;
 }
 
 /**
- * Challenges the other side as the node `from`. Resolves to what is wrong with it where it does not
- * know the secret, or is another member than `meant`; otherwise it has been sent the proof that
- * this side knows the secret, and reads on. Rejects when the connection ends before.
+ * Challenges the other side in the name of the node `from`. Resolves to the problem if the other
+ * side does not know the secret or is not the member `meant`. Otherwise sends the proof that this
+ * side knows the secret and resolves to `undefined`. Rejects if the connection ends first.
  */
 export async function challenge(
   connection: Duplex,
@@ -72,13 +78,13 @@ export async function challenge(
   return undefined;
 }
 
-/** What only the two ends of a connection of TLS have in common. */
+/** Keying material that only the two ends of a TLS connection share; empty without TLS. */
 function channelOf(connection: Duplex): Buffer {
   if (!(connection instanceof TLSSocket)) return noChannel;
   return connection.exportKeyingMaterial(32, 'EXPORTER-babuza-challenge', Buffer.alloc(0));
 }
 
-/** It need not be secret, but must never be the same again. */
+/** A nonce: it may be public, but must never repeat. */
 function randomNumber(random: Random): Buffer {
   const number = Buffer.alloc(numberBytes);
   for (let at = 0; at < numberBytes; at += 4) number.writeUInt32LE(random.uint32(), at);

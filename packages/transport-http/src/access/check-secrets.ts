@@ -8,9 +8,10 @@ const controlCharacter = /[^\P{Cc}\t\r\n]/u;
 const lineBreaksAtEnd = /[\r\n]+$/;
 
 /**
- * The secrets as keys: the first is shown, all are accepted.
+ * Converts the secrets to keys. The first is used for connections that this member opens; all are
+ * accepted.
  *
- * @throws TransportError (`TRANSPORT_INVALID`), which repeats nothing of a secret.
+ * @throws TransportError (`TRANSPORT_INVALID`), whose message contains no part of a secret.
  */
 export function checkSecrets(given: unknown): Buffer[] {
   const secrets = Array.isArray(given) ? given : [given];
@@ -25,7 +26,7 @@ export function checkSecrets(given: unknown): Buffer[] {
 
 function keyOf(secret: unknown): Buffer {
   if (!isPem(secret)) return refuse('secret', hidden(secret), allowed);
-  // A copy: what the caller does with its bytes later does not matter.
+  // Copy the bytes, so that later changes by the caller have no effect.
   const key = withoutLineBreak(
     Buffer.from(typeof secret === 'string' ? Buffer.from(secret) : secret),
   );
@@ -38,8 +39,8 @@ function keyOf(secret: unknown): Buffer {
 }
 
 /**
- * A text without the line breaks at its end, which editors and `echo` add: members whose files
- * differ by them have the same secret. Random bytes stay as they are.
+ * Removes line breaks at the end of a text, which editors and `echo` add, so that members whose
+ * files differ only in them have the same secret. Random bytes are not changed.
  */
 function withoutLineBreak(secret: Buffer): Buffer {
   if (!isUtf8(secret)) return secret;

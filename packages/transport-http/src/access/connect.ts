@@ -16,8 +16,8 @@ import type { ChallengedMember } from './secret.ts';
 type OnConnection = (error: Error | null, connection: Duplex) => void;
 
 /**
- * The agent of HTTP for connections to one member. HTTP gets a connection only when both sides have
- * shown each other what the options demand, so nothing is sent to anybody else.
+ * The HTTP agent for connections to one member. HTTP gets a connection only after both sides have
+ * authenticated as the options demand, so nothing is sent to anyone else.
  */
 export class MemberAgent extends Agent {
   readonly #wire: Wire;
@@ -47,21 +47,21 @@ export class MemberAgent extends Agent {
   }
 
   #opened({ host, port, lookup }: ClientRequestArgs): Socket {
-    const place: TcpNetConnectOpts = { port: Number(port), noDelay: true };
-    if (typeof host === 'string') place.host = host;
-    if (lookup !== undefined) place.lookup = lookup;
+    const endpoint: TcpNetConnectOpts = { port: Number(port), noDelay: true };
+    if (typeof host === 'string') endpoint.host = host;
+    if (lookup !== undefined) endpoint.lookup = lookup;
     const credentials = outgoingCredentials(this.#wire);
-    if (credentials === undefined) return connectPlain(place);
+    if (credentials === undefined) return connectPlain(endpoint);
     const connection = connectTls({
-      ...place,
-      // No name is asked for where the host is an IP address.
+      ...endpoint,
+      // An IP address is not a valid server name.
       servername: isIP(host ?? '') === 0 ? (host ?? '') : '',
       secureContext: credentials.loaded.context,
       ALPNProtocols: ['http/1.1'],
-      // Whatever the environment says: it may switch the checks of Node.js off.
+      // Set it explicitly, because an environment variable can turn the checks of Node.js off.
       rejectUnauthorized: true,
-      // Otherwise who is there is checked with the id, and not by the address that was connected
-      // to.
+      // By default the certificate is checked against the member's id in `#verify`, not against the
+      // address that was connected to.
       ...(credentials.tls.anyCertificateIsAnyMember === true
         ? {}
         : { checkServerIdentity: () => undefined }),
@@ -70,7 +70,7 @@ export class MemberAgent extends Agent {
     return connection;
   }
 
-  /** Until it is over, nobody but this looks after the connection. */
+  /** Authenticates the connection. Until then nothing else listens to its events. */
   async #prepare(
     connection: Socket,
     secret: Buffer | undefined,
@@ -79,15 +79,15 @@ export class MemberAgent extends Agent {
     const { clock, settings, names, random, clusterId, groupId, nodeId, handler } = this.#wire;
     const meant = { clusterId, groupId, nodeId: this.#id };
     const end = (error: Error): void => void connection.destroy(error);
-    const onAbort = (): void => end(new Error('the attempt was given up'));
+    const onAbort = (): void => end(new Error('the attempt was aborted'));
     signal?.addEventListener('abort', onAbort, { once: true });
     const watch = startStallWatch(clock, settings.stallTimeoutMs, () => {
-      end(new Error(`nobody has shown within ${settings.stallTimeoutMs} ms who answers there`));
+      end(new Error(`the other side did not authenticate within ${settings.stallTimeoutMs} ms`));
     });
     const stopHearing = names.onMoved(host ?? '', () => {
-      if (connection.connecting) end(new Error('its name leads to another address now'));
+      if (connection.connecting) end(new Error('its host name resolves to another address now'));
     });
-    // An error that comes between two steps is found by the next one.
+    // An error between two steps is found by the next step.
     connection.on('error', () => undefined);
     try {
       if (connection instanceof TLSSocket) await this.#verify(connection);
@@ -107,14 +107,14 @@ export class MemberAgent extends Agent {
     await secured(connection);
     const problem = this.#wire.certificates.problemOf(connection, this.#id, 'server');
     if (problem === undefined) return;
-    const text = `who answers for member ${this.#id} is somebody else: ${printable(problem)}`;
+    const text = `the server at the address of member ${this.#id} is not proven to be this member: ${printable(problem)}`;
     throw new TransportError('TRANSPORT_REFUSED', text, { reason: 'other-certificate' });
   }
 }
 
 function refusal({ reason, member }: ChallengeProblem, meant: ChallengedMember): Error {
   if (reason === 'other-secret') {
-    return new Error('the member there does not know the secret of this one');
+    return new Error('the member at this address does not know the secret of this member');
   }
   return new TransportError('TRANSPORT_REFUSED', differenceOf(reason, member, meant), { reason });
 }
@@ -126,15 +126,15 @@ function differenceOf(
 ): string {
   switch (reason) {
     case 'other-cluster':
-      return `who answers for member ${meant.nodeId} is a member of cluster ${clusterId}, and cluster ${meant.clusterId} was meant`;
+      return `the address of member ${meant.nodeId} belongs to a member of cluster ${clusterId}; expected cluster ${meant.clusterId}`;
     case 'other-group':
-      return `who answers for member ${meant.nodeId} is a member of group ${groupId}, and group ${meant.groupId} was meant`;
+      return `the address of member ${meant.nodeId} belongs to a member of group ${groupId}; expected group ${meant.groupId}`;
     default:
-      return `who answers there is member ${nodeId}, and member ${meant.nodeId} was meant`;
+      return `the member at this address is member ${nodeId}; expected member ${meant.nodeId}`;
   }
 }
 
-/** Resolves when OpenSSL has verified the other side. */
+/** Resolves when OpenSSL has verified the certificate of the other side. */
 function secured(connection: TLSSocket): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
@@ -161,12 +161,12 @@ function outgoingCredentials({ settings, credentials }: Wire): Credentials | und
   return settings.transition.tls === 'accept' ? undefined : credentials;
 }
 
-/** What connections that go out are encrypted with. */
+/** The TLS options for outgoing connections, or `undefined` if they are not encrypted. */
 export function outgoingTls({ settings }: Wire): HttpTransportTls | undefined {
   return settings.transition.tls === 'accept' ? undefined : settings.tls;
 }
 
-/** What connections that go out are challenged with. */
+/** The secret for outgoing connections, or `undefined` if they do not use one. */
 export function outgoingSecret({ settings }: Wire): Buffer | undefined {
   return settings.transition.secret === 'accept' ? undefined : settings.secrets[0];
 }

@@ -1,4 +1,4 @@
-/** Nothing leaves or enters this machine without protection unless the options say so. */
+/** Refuses unprotected connections to and from other machines unless the options allow them. */
 import type { HostAddress } from '@babuza/vfs';
 import { TransportError } from '../errors.ts';
 import type { Wire } from '../wire.ts';
@@ -14,8 +14,8 @@ function remedyOf({ transition }: Wire['settings']): string {
 }
 
 /**
- * Refuses to listen where anybody on the network could speak as a member, and tells where that is
- * allowed. `address` is the IP address that is bound; where it is `undefined`, all of them are.
+ * Refuses to listen if other machines could then speak as a member; logs it if the options allow
+ * that. `address` is the IP address to bind, or `undefined` for all addresses.
  *
  * @throws TransportError (`TRANSPORT_INSECURE`).
  */
@@ -28,15 +28,18 @@ export function demandForListening({ settings, logger }: Wire, address: string |
     return;
   }
   if (settings.insecure) {
-    logger?.warn('whoever reaches this member can speak as a member: insecure is true', bound);
+    logger?.warn(
+      'insecure is true: every program that reaches this member can speak as a member',
+      bound,
+    );
     return;
   }
-  const problem = `whoever reaches ${bound.address}, port ${port}, could speak as a member; ${remedyOf(settings)}`;
+  const problem = `every program that reaches ${bound.address}, port ${port}, could speak as a member; ${remedyOf(settings)}`;
   throw new TransportError('TRANSPORT_INSECURE', problem);
 }
 
 /**
- * Refuses to connect where somebody on the way could read and change what is sent.
+ * Refuses to connect if someone on the network path could read and change the traffic.
  *
  * @throws TransportError (`TRANSPORT_INSECURE`).
  */

@@ -1,6 +1,6 @@
 /**
- * Stands between the connections that come in and HTTP. Only what is encrypted as the options
- * demand, and has shown that it knows the secret, is read by HTTP at all.
+ * Authenticates incoming connections before HTTP sees them: HTTP reads only connections that are
+ * encrypted as the options demand and have proven the secret.
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,27 +14,29 @@ import { openingMagic } from './secret.ts';
 import { Strangers } from './strangers.ts';
 import { newTlsServer } from './tls-server.ts';
 
-/** The first byte of every connection that begins with a handshake of TLS. */
+/** The first byte of a TLS handshake record. */
 const tlsHandshakeByte = 22;
 
 export class Entrance {
   readonly #wire: Wire;
   readonly #strangers: Strangers;
   readonly #turns: HandshakeTurns;
-  /** What HTTP does with a connection. */
+  /** Passes a connection on to the HTTP server. */
   readonly #serve: (connection: Duplex) => void;
   readonly #tls: TlsServer | undefined;
   readonly #onRefused: () => void;
 
   /**
-   * From now on the server serves what is let through only.
+   * Takes over the `connection` event of the server, so that the server gets authenticated
+   * connections only.
    *
-   * @throws TransportError (`TRANSPORT_INVALID`) for certificates that cannot be used.
+   * @throws TransportError (`TRANSPORT_INVALID`) if the certificates cannot be used.
    */
   constructor(wire: Wire, server: Server, onRefused: () => void) {
     this.#wire = wire;
     this.#onRefused = onRefused;
-    // Longer than HTTP gives a head, so that who sends half of one is told.
+    // Longer than the time that HTTP allows for the head of a request, so that a client that sends
+    // half a head gets an answer.
     const isOfMember = (address: string): boolean => wire.memberAddresses.has(address);
     const timeMs = 2 * wire.settings.stallTimeoutMs;
     this.#strangers = new Strangers(wire.clock, timeMs, isOfMember);
@@ -48,14 +50,15 @@ export class Entrance {
     this.#tls = this.#newTlsServer();
   }
 
-  /** Somebody has shown on this connection that it may speak here. */
+  /** The handshake of a member was accepted on this connection: its time limit ends. */
   admitted(connection: Duplex): void {
     this.#strangers.remove(connection);
   }
 
   #connected(socket: Socket): void {
     const { transition } = this.#wire.settings;
-    // While it waits nobody else listens, and an error without a listener ends the process.
+    // Nothing else listens while the connection waits, and an error without a listener would end
+    // the process.
     socket.on('error', () => undefined);
     this.#strangers.add(socket);
     this.#wire.credentials?.track(socket);
@@ -85,7 +88,7 @@ export class Entrance {
     if (first === undefined) return;
     if (first !== openingMagic[0]) {
       if (settings.transition.secret !== undefined) this.#serve(connection);
-      else this.#refuse(connection, new Error('it does not begin with a challenge'));
+      else this.#refuse(connection, new Error('the connection does not begin with a challenge'));
       return;
     }
     const answered = answerChallenge(connection, settings.secrets, random, {
@@ -100,7 +103,7 @@ export class Entrance {
     if (proven === undefined) return;
     if (proven.id === undefined) {
       const problem =
-        'it does not know the secret, means another member, or has another version of the challenge';
+        'the other side does not know the secret, wants to reach another member, or has another version of the challenge';
       this.#refuse(connection, new Error(problem));
       return;
     }
@@ -108,7 +111,10 @@ export class Entrance {
     this.#serve(connection);
   }
 
-  /** What was awaited, or `undefined` where the connection ended meanwhile. */
+  /**
+   * Resolves to the awaited value, or refuses the connection and resolves to `undefined` on an
+   * error.
+   */
   async #orRefused<T>(connection: Duplex, awaited: Promise<T>): Promise<T | undefined> {
     try {
       return await awaited;
@@ -120,7 +126,7 @@ export class Entrance {
 
   #refuse(connection: Duplex, error: unknown): void {
     this.#onRefused();
-    // Anybody who finds the port can cause it: no reason for a warning.
+    // Any program that can reach the port can cause this, so it is not worth a warning.
     const key = `connection ${String(error)}`;
     this.#wire.strangersLog.tell('debug', key, 'a connection was refused', { error });
     connection.destroy();
@@ -132,14 +138,16 @@ export class Entrance {
     const server = newTlsServer(credentials.tls, credentials.loaded);
     credentials.onReload(({ options }) => server.setSecureContext(options));
     server.on('secureConnection', (socket: TLSSocket) => {
-      if (socket.isSessionReused()) this.#refuse(socket, new Error('it goes on with a session'));
+      if (socket.isSessionReused())
+        this.#refuse(socket, new Error('the connection resumes a TLS session'));
       else this.#challenged(socket);
     });
-    // Before a handshake of TLS has ended well.
+    // A TLS handshake has failed.
     server.on('tlsClientError', (error, socket) => {
-      // Node.js ends the connection then, and says only that it has ended.
+      // If the certificate was rejected, Node.js reports only that the connection was closed.
       const code: unknown = socket.authorizationError;
-      const problem = typeof code === 'string' ? `its certificate is not good: ${code}` : undefined;
+      const problem =
+        typeof code === 'string' ? `its certificate is not valid: ${code}` : undefined;
       this.#refuse(socket, problem === undefined ? error : new Error(problem, { cause: error }));
     });
     return server;

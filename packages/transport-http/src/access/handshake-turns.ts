@@ -1,12 +1,12 @@
 /**
- * Bounds what handshakes of TLS cost. One takes 1 to 2 ms of the processor before the other side
- * has shown anything, so a flood of them would leave a member no time for its work. Above a rate
- * the connections wait for their turn.
+ * Limits the rate of TLS handshakes. A handshake costs 1 to 2 ms of CPU time before the other side
+ * has authenticated, so a flood of them could starve the member. Above the rate, connections wait
+ * for their turn.
  *
- * The turns go round the addresses, so that a flood from one of them delays the others by one turn.
- * Every second turn belongs to addresses of members, as long as one of them waits. So a member is
- * heard at once however many addresses a flood comes from. How many connections may wait is bounded
- * by `Strangers`.
+ * Turns rotate over the remote addresses, so that a flood from one address delays the others by one
+ * turn only. While connections from addresses of members wait, every second turn is theirs, so that
+ * a member gets its turn soon even if a flood comes from many addresses. `Strangers` limits the
+ * number of waiting connections.
  *
  * Decision: docs/decisions/0020-turns-of-handshakes.md.
  */
@@ -14,9 +14,9 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '@babuza/vfs';
 import { remoteAddressOf } from './member-addresses.ts';
 
-/** Handshakes a second that begin at most, in the long run. */
+/** The most handshakes per second that may begin, in the long run. */
 export const handshakesPerSecondMax = 25;
-/** Handshakes that begin at once after a quiet time. */
+/** The most handshakes that may begin at once after a quiet time. */
 export const handshakesAtOnceMax = 16;
 
 interface Waiting {
@@ -24,7 +24,7 @@ interface Waiting {
   readonly begin: () => void;
 }
 
-/** By address; the address whose turn is next comes first. */
+/** The waiting connections by address; the address that has the next turn is first. */
 type Queue = Map<string, Waiting[]>;
 
 export class HandshakeTurns {
@@ -32,7 +32,7 @@ export class HandshakeTurns {
   readonly #isOfMember: (address: string) => boolean;
   readonly #ofMembers: Queue = new Map();
   readonly #ofStrangers: Queue = new Map();
-  /** Handshakes that may begin now. */
+  /** The number of handshakes that may begin now (a token bucket). */
   #allowance = handshakesAtOnceMax;
   #allowanceAtMs: number;
   #isTurnOfMembers = true;
@@ -45,8 +45,8 @@ export class HandshakeTurns {
   }
 
   /**
-   * Calls `begin` when the connection has its turn, which may be at once; never if it closes
-   * before.
+   * Calls `begin` when it is the turn of the connection, possibly at once. Never calls it if the
+   * connection closes first.
    */
   wait(connection: Duplex, begin: () => void): void {
     this.#refill();
@@ -121,7 +121,7 @@ export class HandshakeTurns {
   }
 }
 
-/** The address whose turn this is comes last in the next round. */
+/** Takes a connection of the first address and moves that address to the end of the queue. */
 function takeFirst(queue: Queue): Waiting | undefined {
   for (const [address, waiting] of queue) {
     const first = waiting.shift();

@@ -1,4 +1,4 @@
-/** Tells the addresses that only this machine reaches. */
+/** Recognises addresses that only programs on this machine can reach. */
 import { BlockList, isIP } from 'node:net';
 
 const loopback = new BlockList();
@@ -6,7 +6,8 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /**
- * False for what is no IP address. An IPv4 address that is written as IPv6 counts as what it is.
+ * False for a text that is not an IP address. An IPv4-mapped IPv6 address counts as the IPv4
+ * address.
  */
 export function isLoopback(address: string): boolean {
   const family = isIP(address);

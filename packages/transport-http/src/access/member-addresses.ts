@@ -1,20 +1,20 @@
 import type { Duplex } from 'node:stream';
 
 /**
- * The IP addresses of members, as connections with them have shown: of each member the latest one,
- * so that a hostile member has one address and not many. Their connections go before those of
- * strangers.
+ * The IP addresses of members, learned from authenticated connections. Connections from them have
+ * priority over others. Only the latest address of each member is kept, so that a hostile member
+ * cannot claim many addresses.
  */
 export class MemberAddresses {
   readonly #byMember = new Map<bigint, string>();
   readonly #isMember: (id: bigint) => boolean;
 
-  /** Only nodes of the membership are kept: a joiner meets others, whose ids may be made up. */
+  /** Keeps addresses of members only: a joining node meets nodes whose ids may be made up. */
   constructor(isMember: (id: bigint) => boolean) {
     this.#isMember = isMember;
   }
 
-  /** A node has shown on a connection with this address that it is that one. */
+  /** The node has authenticated on a connection with this remote address. */
   set(id: bigint, address: string): void {
     if (this.#isMember(id)) this.#byMember.set(id, address);
   }
@@ -31,8 +31,8 @@ export class MemberAddresses {
 }
 
 /**
- * The IP address of the other side; an empty text where it is not known. An IPv4 address is one
- * also where the socket calls it a part of IPv6.
+ * The remote IP address, or an empty text if it is not known. An IPv4-mapped IPv6 address is
+ * returned as the IPv4 address.
  */
 export function remoteAddressOf(connection: Duplex | null): string {
   if (connection === null || !('remoteAddress' in connection)) return '';

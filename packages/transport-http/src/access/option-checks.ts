@@ -1,10 +1,10 @@
-/** Checks of single options, and the error that names the one that is wrong. */
+/** Checks of single options, and the error that names the option that is wrong. */
 import { TransportError } from '../errors.ts';
 
 export const isPem = (value: unknown): value is string | Uint8Array =>
   (typeof value === 'string' && value !== '') || value instanceof Uint8Array;
 
-/** What may be a secret is not repeated. */
+/** Describes a value that may be secret by its type only. */
 export const hidden = (value: unknown): string =>
   value === undefined ? 'undefined' : typeof value;
 

@@ -1,5 +1,5 @@
-/** Certificates and keys as Node.js takes them. */
+/** Certificates and keys in the form that Node.js accepts. */
 
-/** Node.js wants buffers. */
+/** Node.js accepts a `Buffer`, but not every `Uint8Array`. */
 export const pem = (value: string | Uint8Array): string | Buffer =>
   typeof value === 'string' ? value : Buffer.from(value);

@@ -1,8 +1,11 @@
-/** Makes text of others fit for a log: on one line, without control characters, and short. */
+/** Makes text from other processes safe to log: one line, without control characters, and short. */
 
 const lengthMax = 500;
 
-/** Control characters, separators of lines, and what turns the direction of writing. */
+/**
+ * Control and format characters (which include those that change the writing direction), and line
+ * and paragraph separators.
+ */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 export function printable(text: string): string {
@@ -13,11 +16,11 @@ export function printable(text: string): string {
   );
 }
 
-/**
- * A single word: no control characters, and nothing that separates words or lines or turns the
- * direction of writing.
- */
+/** Whether the text has no control or format characters, no lone surrogates and no separators. */
 export const isPrintableWord = (text: string): boolean => !/[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u.test(text);
 
-/** An error as the cause of another one, where its text repeats what others have sent. */
+/**
+ * An error with printable text, for use as a `cause` when the original message quotes the other
+ * side.
+ */
 export const printableError = (error: unknown): Error => new Error(printable(String(error)));

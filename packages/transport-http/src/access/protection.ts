@@ -1,4 +1,4 @@
-/** Tells from the options how far connections of a member are protected. */
+/** Derives from the options whether the connections of a member are protected. */
 import type { HttpTransportTls } from './certificate/options.ts';
 
 export interface ProtectionSettings {
@@ -11,8 +11,8 @@ export interface ProtectionSettings {
 }
 
 /**
- * Whether every connection that comes in must show a certificate or the secret. Every connection
- * that goes out is protected then, too.
+ * Whether every incoming connection must present a certificate or prove the secret. Outgoing
+ * connections are then protected as well.
  */
 export function isProtected({ tls, secrets, transition }: ProtectionSettings): boolean {
   const showsCertificate =

@@ -1,12 +1,13 @@
-/** Reads the first bytes of a connection and leaves what comes behind them in it. */
+/** Reads the first bytes of a connection and leaves the rest unread. */
 import type { Duplex } from 'node:stream';
 
-/** The `code` of the error for a connection that the other side has ended. */
+/** The `code` of the error that reports that the other side has ended the connection. */
 export const endedEarlyCode = 'ENDED_EARLY';
 
 /**
- * The next so many bytes. Nothing else may read the connection meanwhile. Rejects when it ends,
- * breaks or is destroyed before: with the error of `destroy`, or with one of `endedEarlyCode`.
+ * Reads exactly this many bytes. Nothing else may read the connection meanwhile. Rejects if the
+ * connection ends, breaks or is destroyed first: with the error of `destroy`, or with an error of
+ * the code `endedEarlyCode`.
  */
 export function readExactly(connection: Duplex, bytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -20,7 +21,7 @@ export function readExactly(connection: Duplex, bytes: number): Promise<Buffer> 
       const chunk: Buffer | null = connection.read(bytes);
       if (chunk === null) return;
       settle();
-      // What is shorter came with the end of the connection.
+      // A shorter chunk was the last one before the connection ended.
       if (chunk.length === bytes) resolve(chunk);
       else reject(endedEarly());
     };
@@ -37,13 +38,13 @@ export function readExactly(connection: Duplex, bytes: number): Promise<Buffer> 
   });
 }
 
-/** The next byte, which stays to be read. Rejects as `readExactly` does. */
+/** Resolves to the next byte and leaves it unread. Rejects as `readExactly` does. */
 export async function peekByte(connection: Duplex): Promise<number | undefined> {
   const first = await readExactly(connection, 1);
   connection.unshift(first);
   return first[0];
 }
 
-/** The other side has ended the connection. */
+/** Creates the error that reports that the other side has ended the connection. */
 export const endedEarly = (): Error =>
   Object.assign(new Error('the connection ended early'), { code: endedEarlyCode });

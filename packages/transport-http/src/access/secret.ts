@@ -1,26 +1,27 @@
 /**
- * Proves to the other side of a connection that this member knows the shared secret, and that the
- * other one does, without sending it. Both sides choose a random number for each connection, so
- * nothing that was recorded on one connection is of use on another. Both proofs name the member
- * that is meant, so whoever passes a challenge on reaches that member only, and the member that
- * asks, so that the connection can speak for that member only.
+ * The messages of the challenge by which the two ends of a connection prove that they know the
+ * shared secret without sending it. Both sides choose a nonce for each connection, so a recorded
+ * exchange cannot be replayed. The proofs name the member that is wanted, so a relayed challenge
+ * can reach that member only. They also name the member that connects, so the connection can speak
+ * for that member only.
  *
- * opening  (client to server): magic (8 bytes), the client's number (32), its id (8 bytes, big
- *                              endian as all integers), the tag of the secret (32)
- * answer   (server to client): the server's number (32), its cluster, its group and its id (8 bytes
- *                              each), the server's proof (32)
- * proof    (client to server): the client's proof (32)
+ * opening (client to server): magic (8 bytes), nonce of the client (32), its node id (8), tag (32)
+ * answer (server to client): nonce of the server (32), its cluster id, group id and node id (8
+ *   each), its proof (32)
+ * proof (client to server): proof of the client (32)
  *
- * Tags and proofs are HMAC-SHA-256 with the secret as the key over a label and what was exchanged
- * before. The tag says which of two secrets the client uses while the secret is being changed. It
- * also holds the channel, which is key material of the connection of TLS where there is one, and
- * empty otherwise: who stands between two connections of TLS cannot pass a challenge on.
+ * Integers are big-endian. Tags and proofs are HMAC-SHA-256 with the secret as the key, over a
+ * label and the messages before them. The tag tells the server which of two secrets the client uses
+ * while the secret is being changed. With TLS the tag also covers keying material of the TLS
+ * connection (the channel), so a man in the middle of two TLS connections cannot relay a challenge.
  *
  * Decision: docs/decisions/0016-closed-by-default.md.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** The first bytes of a connection that begins with a challenge. HTTP and TLS begin with others. */
+/**
+ * The first bytes of a connection that begins with a challenge. HTTP and TLS never begin with them.
+ */
 export const openingMagic: Buffer = Buffer.from([0xba, 0xb2, 0x5e, 0xc0, 0, 0, 0, 2]);
 export const numberBytes = 32;
 export const proofBytes = 32;
@@ -30,16 +31,17 @@ const memberBytes = 24;
 export const answerBytes: number = numberBytes + memberBytes + proofBytes;
 
 /**
- * The least length of a secret, in bytes: whoever sees a connection may try to guess it at leisure.
+ * The minimum length of a secret, in bytes. Anyone who has recorded a challenge can try to guess
+ * the secret offline.
  */
 export const secretBytesMin = 32;
 
-/** Without TLS there is nothing that one connection has and another one has not. */
+/** The channel of a connection without TLS, which has no keying material. */
 export const noChannel: Buffer = Buffer.alloc(0);
 
 /**
- * What the client `from` opens a connection with; `number` is a random one of `numberBytes`, and
- * `channel` as the head of this file says.
+ * The opening of the client `from`. `number` is a nonce of `numberBytes`; `channel` is the keying
+ * material of the connection.
  */
 export function openingOf(secret: Buffer, number: Buffer, from: bigint, channel: Buffer): Buffer {
   const id = Buffer.alloc(idBytes);
@@ -48,7 +50,7 @@ export function openingOf(secret: Buffer, number: Buffer, from: bigint, channel:
   return Buffer.concat([said, mac(secret, 'tag', [said, channel])]);
 }
 
-/** The one of these secrets that the opening was made with, on this channel. */
+/** The secret that the opening was made with on this channel, if it is one of these. */
 export function secretOf(
   secrets: readonly Buffer[],
   opening: Buffer,
@@ -59,7 +61,7 @@ export function secretOf(
   return secrets.find((secret) => timingSafeEqual(mac(secret, 'tag', [said, channel]), tag));
 }
 
-/** The id that the client opens a connection with. */
+/** The node id of the client in an opening. */
 export function openerOf(opening: Buffer): bigint {
   return opening.readBigUInt64BE(openingMagic.length + numberBytes);
 }
@@ -72,12 +74,12 @@ export interface ChallengedMember {
 }
 
 /**
- * Why a client gives no proof: the secret, the cluster, the group or the member is not the one that
- * it means.
+ * Why a client rejects an answer: the secret, cluster, group or member is not the one that it wants
+ * to reach.
  */
 export type AnswerProblem = 'other-secret' | 'other-cluster' | 'other-group' | 'other-node';
 
-/** What the server `member` answers; `number` is a random one of its own. */
+/** The answer of the server `member`; `number` is its nonce. */
 export function answerTo(
   opening: Buffer,
   secret: Buffer,
@@ -88,7 +90,7 @@ export function answerTo(
   return Buffer.concat([said, mac(secret, 'server', [opening, said])]);
 }
 
-/** The client's proof for the member that it means, or why the answer does not deserve one. */
+/** The client's proof for the member that it wants to reach, or the reason to reject the answer. */
 export function proofFor(
   opening: Buffer,
   secret: Buffer,
@@ -104,7 +106,7 @@ export function proofFor(
   return mac(secret, 'client', [opening, said]);
 }
 
-/** Whether the client meant the member that gave this answer, and knows the secret. */
+/** Whether the proof shows that the client knows the secret and accepts this answer. */
 export function isProof(opening: Buffer, secret: Buffer, answer: Buffer, proof: Buffer): boolean {
   const { said } = partsOfAnswer(answer);
   return timingSafeEqual(mac(secret, 'client', [opening, said]), proof);

@@ -1,4 +1,7 @@
-/** Logs what strangers cause, so that nobody on the network can fill a log. */
+/**
+ * A rate-limited log for events that strangers can cause, so that nobody on the network can fill
+ * the log. A stranger is a program that has not authenticated as a member.
+ */
 import type { Logger } from '@babuza/raft';
 import type { Clock } from '@babuza/vfs';
 import { printable } from './printable.ts';
@@ -20,9 +23,9 @@ export class StrangersLog {
   }
 
   /**
-   * Logs one line, unless there was one of this key within the last minute, or 20 of all. The next
-   * line says how many were left out, as `leftOut`. Texts and errors in the fields become
-   * printable.
+   * Logs one line, unless a line with the same key or 20 other lines were logged within the last
+   * minute. The field `leftOut` of the next line counts the suppressed ones. Texts and errors in
+   * the fields are made printable.
    */
   tell(
     level: 'debug' | 'info' | 'warn',

@@ -1,8 +1,8 @@
 /**
- * The connections on which nobody has shown yet that it may speak here. There are few of them and
- * they have little time, so that strangers cost little and members always find a place: for a new
- * connection the oldest one of the address with the most of them ends, and one from the address of
- * a member only where there are no others.
+ * Connections that have not authenticated yet. Their number and their time are limited, so that
+ * strangers cost little and members can always connect. When the limit is reached, the oldest
+ * connection of the address with the most connections is closed. Addresses of members are spared
+ * while there are others.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '@babuza/vfs';
@@ -21,11 +21,11 @@ export class Strangers {
   readonly #clock: Clock;
   readonly #timeMs: number;
   readonly #isOfMember: (address: string) => boolean;
-  /** By address, and by what tells one connection from another; the oldest first. */
+  /** The connections by address and by `keyOf`; the oldest first. */
   readonly #byAddress = new Map<string, Map<unknown, Stranger>>();
   #count = 0;
 
-  /** Each has `timeMs` to show that it may speak here. */
+  /** A connection has `timeMs` to authenticate. */
   constructor(clock: Clock, timeMs: number, isOfMember: (address: string) => boolean) {
     this.#clock = clock;
     this.#isOfMember = isOfMember;
@@ -36,17 +36,19 @@ export class Strangers {
     return this.#count;
   }
 
-  /** A connection that has come in. */
+  /** Adds an incoming connection. */
   add(connection: Duplex): void {
     const [address, key] = [remoteAddressOf(connection), keyOf(connection)];
-    // Nothing can come any more on one with the same addresses and ports: it has been reset.
+    // A new connection with the same addresses and ports means that the earlier one was reset.
     this.#byAddress.get(address)?.get(key)?.connection.destroy();
     this.#forget(address, key);
     const ofAddress = this.#byAddress.get(address) ?? new Map<unknown, Stranger>();
     if (ofAddress.size >= strangersPerAddressMax) this.#endOldest(ofAddress);
     else if (this.#count >= strangersMax) this.#endOldest(this.#largest());
     const watch = startStallWatch(this.#clock, this.#timeMs, () => {
-      connection.destroy(new Error(`it did not show within ${this.#timeMs} ms who it is`));
+      connection.destroy(
+        new Error(`the connection did not authenticate within ${this.#timeMs} ms`),
+      );
     });
     this.#byAddress.set(address, ofAddress.set(key, { connection, watch }));
     this.#count += 1;
@@ -57,7 +59,8 @@ export class Strangers {
   }
 
   /**
-   * A connection that has shown that it may speak; an encrypted one counts as what it travels on.
+   * Removes a connection that has authenticated. A TLS socket counts as the TCP connection beneath
+   * it.
    */
   remove(connection: Duplex): void {
     this.#forget(remoteAddressOf(connection), keyOf(connection));
@@ -87,15 +90,16 @@ export class Strangers {
   #endOldest(ofAddress: Map<unknown, Stranger>): void {
     for (const [key, { connection }] of ofAddress) {
       this.#forget(remoteAddressOf(connection), key);
-      connection.destroy(new Error('too many connections have not shown who they are'));
+      connection.destroy(new Error('too many connections have not authenticated'));
       return;
     }
   }
 }
 
 /**
- * What a connection and the encrypted one on it have in common, beside the address of the other
- * side. Both ends count: two addresses of this machine may be connected to from one port.
+ * A key that a TLS socket and the TCP socket beneath it have in common, besides the remote address.
+ * It includes the local address and port, because one remote port can be connected to two local
+ * addresses.
  */
 function keyOf(connection: Duplex): unknown {
   if (!('remotePort' in connection) || connection.remotePort === undefined) return connection;

@@ -1,21 +1,22 @@
 /**
- * The connections on which a peer was let in. Each peer has a quota, so that nobody takes the
- * places of others, and for a new connection its oldest one ends: a member that was restarted is
- * let in at once, whatever became of the connections of its earlier process.
+ * The authenticated connections of each peer. A peer has a quota, so that it cannot use up the
+ * connections of others. When the quota is full, a new connection closes the peer's oldest one. So
+ * a member that has restarted can connect at once, even if connections of its earlier process are
+ * still open.
  */
 import type { Duplex } from 'node:stream';
 
 /**
- * A member has a stream, a request with messages and two with a snapshot at most; as many may be
- * stale.
+ * A member uses at most four connections: a stream, a request with messages and two for a snapshot.
+ * As many again may be stale.
  */
 export const connectionsPerPeerMax = 8;
-/** Of all peers together that the membership does not have. */
+/** The most connections of all peers outside the membership together. */
 export const guestConnectionsMax = 32;
 
 export class PeerConnections {
   readonly #isMember: (id: bigint) => boolean;
-  /** Who has spoken last on each connection; the oldest first. */
+  /** The peer of each connection; the oldest connection first. */
   readonly #peers = new Map<Duplex, bigint>();
 
   constructor(isMember: (id: bigint) => boolean) {
@@ -30,7 +31,7 @@ export class PeerConnections {
     return this.#peers.get(connection);
   }
 
-  /** The peer has spoken on this connection for the first time. */
+  /** The peer was admitted on this connection for the first time. */
   add(connection: Duplex, id: bigint): void {
     const isNew = !this.#peers.has(connection);
     this.#peers.delete(connection);
@@ -41,7 +42,10 @@ export class PeerConnections {
     if (isNew) connection.once('close', () => this.#peers.delete(connection));
   }
 
-  /** The guest with the most connections loses its oldest one. */
+  /**
+   * Closes the oldest connection of the guest with the most connections if the guests have reached
+   * their limit.
+   */
   #makeRoomForGuest(): void {
     const byGuest = new Map<bigint, Duplex[]>();
     let count = 0;

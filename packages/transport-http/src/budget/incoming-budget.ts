@@ -1,51 +1,58 @@
 /**
- * The memory that all frames under way may take together. A frame that is large reserves all of its
- * bytes when its head has come, and before any memory is allocated for it: whoever holds a
- * reservation needs nothing more to complete its frame, so frames never wait for each other in a
- * circle. Frames of at most `smallFrameBytesMax` reserve nothing, so heartbeats and votes get
- * through while the budget is used up: they are bounded by the number of connections.
+ * Limits the memory that all incoming frames use together. A large frame reserves all of its bytes
+ * once its head has arrived, before memory is allocated for it. So a frame with a reservation can
+ * always complete, and frames cannot deadlock. Frames of at most `smallFrameBytesMax` need no
+ * reservation, so heartbeats and votes still arrive when the budget is used up; the number of
+ * connections limits them.
  *
- * Each member has a share. All peers that the membership does not have hold one frame at a time
- * together.
+ * Each member has a share of the budget. Peers outside the membership ("guests") hold one frame at
+ * a time together.
  */
 import type { Clock } from '@babuza/vfs';
 import { TransportError } from '../errors.ts';
 
-/** A frame of at most so many bytes of payload is taken without a reservation, from everybody. */
+/** The largest payload of a frame that needs no reservation, in bytes. */
 export const smallFrameBytesMax: number = 64 * 1024;
 
-/** All peers that the membership does not have; no member has this id. */
+/** The id under which all peers outside the membership are counted; no member has it. */
 const guests = 0n;
 
 export interface BudgetParts {
   readonly clock: Clock;
-  /** What all reservations take together at most, in bytes. */
+  /** The limit for all reservations together, in bytes. */
   readonly bytesMax: number;
   /** The largest frame that this node must be able to take, in bytes. */
   readonly frameBytesMax: number;
   /**
-   * A reservation that stands in the way of others is taken away from who has had it for so long.
+   * The time after which an incomplete frame loses its reservation if other frames wait for the
+   * memory, in ms.
    */
   readonly patienceMs: number;
   readonly isMember: (id: bigint) => boolean;
-  /** How many other members the membership has. */
+  /** The number of other members in the membership. */
   readonly memberCount: () => number;
 }
 
-/** The reservation of one connection, or of one request: of one frame at a time. */
+/** The reservation of one connection or request, for one frame at a time. */
 export class Claim {
   readonly #budget: IncomingBudget;
   readonly from: bigint;
-  /** Called when a frame that had to wait may be read. */
+  /** Called when a frame that had to wait gets its memory. */
   readonly onGranted: () => void;
-  /** Called when the reservation is taken away: the connection is to be ended. */
+  /** Called when the reservation is revoked; the owner must close the connection. */
   readonly onEnded: (error: TransportError) => void;
-  /** The budget's own: for whom the bytes count, how many they are, and since when it is so. */
+  /**
+   * State of `IncomingBudget`: the id that the bytes count for, the number of bytes, the state of
+   * the claim and since when it is in that state.
+   */
   payer: bigint = guests;
   bytes = 0;
   state: 'none' | 'waiting' | 'granted' = 'none';
   sinceMs = 0;
-  /** Whether all of the frame has come: it does not depend on the peer any more. */
+  /**
+   * Whether the whole frame has arrived. Its memory then no longer depends on the peer and is not
+   * revoked.
+   */
   isComplete = false;
 
   constructor(
@@ -60,32 +67,33 @@ export class Claim {
     this.onEnded = onEnded;
   }
 
-  /** The largest frame that it may ask for, in bytes. */
+  /** The largest frame that this claim may reserve, in bytes. */
   get bytesMax(): number {
     return this.#budget.frameBytesMaxOf(this.from);
   }
 
   /**
-   * Reserves the bytes of a frame. Whether it was granted at once; otherwise `onGranted` is called.
+   * Reserves the bytes of a frame. Returns true if they were granted at once; otherwise `onGranted`
+   * is called later.
    */
   ask(bytes: number): boolean {
     return this.#budget.ask(this, bytes);
   }
 
   /**
-   * Memory of a frame that did not arrive, for the one that was granted; see
+   * Memory of an incomplete earlier frame to reuse for the granted one; see
    * `IncomingBudget.recycle`.
    */
   recycled(bytes: number): Buffer | undefined {
     return this.#budget.recycled(bytes);
   }
 
-  /** Nothing refers to the memory any more. */
+  /** Returns memory for reuse. Nothing may refer to it any more. */
   recycle(memory: Buffer): void {
     this.#budget.recycle(memory);
   }
 
-  /** Gives back what was reserved, or asked for. Does nothing where that is nothing. */
+  /** Releases the reservation or withdraws the request for one, if any. */
   release(): void {
     if (this.state !== 'none') this.#budget.release(this);
   }
@@ -94,7 +102,7 @@ export class Claim {
 export class IncomingBudget {
   readonly #parts: BudgetParts;
   readonly #granted = new Set<Claim>();
-  /** In the order in which they have asked. */
+  /** The claims that wait, in the order of their requests. */
   readonly #waiting = new Set<Claim>();
   readonly #heldBytes = new Map<bigint, number>();
   #spare: Buffer[] = [];
@@ -106,22 +114,25 @@ export class IncomingBudget {
     this.#parts = parts;
   }
 
-  /** What is reserved at the moment, in bytes. */
+  /** The bytes that are reserved now. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
-  /** Reservations that wait. */
+  /** The number of claims that wait. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** For whom a peer counts: a member for itself, and all others for one that no member is. */
+  /**
+   * The id that a peer's bytes count for: its own if it is a member, or the common id of all
+   * guests.
+   */
   payerOf(id: bigint): bigint {
     return this.#parts.isMember(id) ? id : guests;
   }
 
-  /** The largest frame that can be reserved for this peer, in bytes. */
+  /** The largest frame that this peer can reserve, in bytes. */
   frameBytesMaxOf(id: bigint): number {
     return this.#shareOf(this.payerOf(id));
   }
@@ -131,9 +142,9 @@ export class IncomingBudget {
   }
 
   /**
-   * Keeps the memory of a frame that did not arrive. Whoever begins one frame after the other, and
-   * ends none, would otherwise take memory until the next garbage collection. A quarter of the
-   * budget is kept at most.
+   * Keeps the memory of an incomplete frame for reuse. Otherwise a peer that begins many frames and
+   * completes none would use memory until the next garbage collection. At most a quarter of the
+   * budget is kept.
    */
   recycle(memory: Buffer): void {
     if (this.#spareBytes + memory.length > this.#parts.bytesMax / 4) return;
@@ -142,8 +153,8 @@ export class IncomingBudget {
   }
 
   /**
-   * At most twice as much as is needed: a small message must not hold on to the memory of a large
-   * one.
+   * Returns kept memory of at most twice the size, so that a small message does not pin the memory
+   * of a large one.
    */
   recycled(bytes: number): Buffer | undefined {
     const at = this.#spare.findIndex(({ length }) => length >= bytes && length <= 2 * bytes);
@@ -172,8 +183,8 @@ export class IncomingBudget {
   }
 
   /**
-   * Ends the oldest frames that do not arrive while others have waited for them for too long. To be
-   * called now and then.
+   * Revokes the oldest incomplete frames if other frames have waited longer than `patienceMs` for
+   * their memory. Call it several times per stall timeout.
    */
   pulse(nowMs: number): void {
     for (const claim of this.#waiting) {
@@ -187,16 +198,19 @@ export class IncomingBudget {
     for (const claim of this.#granted) {
       const isInTheWay = !claim.isComplete && (!isOwn || claim.payer === waiting.payer);
       if (!isInTheWay || nowMs - claim.sinceMs < this.#parts.patienceMs) continue;
-      const problem = `a frame of ${claim.bytes} bytes of member ${claim.from} did not arrive within ${this.#parts.patienceMs} ms, and others wait for its memory`;
+      const problem = `a frame of ${claim.bytes} bytes from member ${claim.from} did not arrive within ${this.#parts.patienceMs} ms while other frames waited for memory`;
       this.release(claim);
       claim.onEnded(new TransportError('TRANSPORT_BROKEN', problem));
       return;
     }
   }
 
-  /** `asking` learns by the return value of `ask` that it was granted. */
+  /**
+   * Grants all claims that fit. `asking` gets no callback, because `ask` returns whether it was
+   * granted.
+   */
   #grantAll(asking?: Claim): void {
-    // A frame that is granted may be complete at once, and released.
+    // `onGranted` can complete and release a frame, which calls this method again.
     if (this.#isGranting) return;
     this.#isGranting = true;
     try {
@@ -210,9 +224,9 @@ export class IncomingBudget {
   }
 
   /**
-   * The first claim that fits. One whose peer holds its share stands in nobody's way. One that
-   * needs more than is left of the whole has all others wait behind it: it would never have its
-   * turn otherwise.
+   * The next claim to grant. A claim whose peer has used up its share is skipped. A claim that does
+   * not fit into the rest of the budget blocks all later claims, because smaller ones could
+   * otherwise starve it.
    */
   #next(): Claim | undefined {
     for (const claim of this.#waiting) {
@@ -239,12 +253,15 @@ export class IncomingBudget {
 
   #fitsShare({ payer, bytes }: Claim): boolean {
     const held = this.#heldBytes.get(payer) ?? 0;
-    // Guests have one frame at a time, however small.
+    // Guests have one frame at a time, whatever its size.
     if (payer === guests) return held === 0;
     return held === 0 || held + bytes <= this.#shareOf(payer);
   }
 
-  /** One part for each member, and one for all others; a frame at least. */
+  /**
+   * The budget is divided evenly among the members and the guests. A share is never smaller than
+   * the largest frame.
+   */
   #shareOf(payer: bigint): number {
     const { bytesMax, frameBytesMax, memberCount } = this.#parts;
     const evenly = Math.floor(bytesMax / (memberCount() + 1));

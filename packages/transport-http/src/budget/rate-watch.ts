@@ -1,17 +1,20 @@
-/** Notices that something comes, and so slowly that it would hold its place for ever. */
+/** Detects a peer that sends so slowly that it would occupy its connection forever. */
 import type { Clock } from '@babuza/vfs';
 
-/** Snapshots that are sent at the lowest rate of the options, 16 at a time, are above it. */
+/**
+ * The minimum rate in bytes per second. Sixteen snapshots at the lowest rate of the options, sent
+ * at the same time, are still faster.
+ */
 export const bytesPerSecondMin = 64;
 /**
- * A single wait counts for so much of the window at most: a pause of this process says nothing of
- * the peer.
+ * The limit on a single wait, as a fraction of the window: a pause of this process must not count
+ * against the peer.
  */
 const stepsPerWindow = 5;
 
 /**
- * Counts the time in which this side waits for the other one, and what comes in it. The time in
- * which this side does not read counts for nothing.
+ * Measures how long this side waits for the peer and how many bytes arrive in that time. Time in
+ * which this side does not read is not counted.
  */
 export class RateWatch {
   readonly #clock: Clock;
@@ -25,14 +28,14 @@ export class RateWatch {
     this.#windowMs = windowMs;
   }
 
-  /** From now on this side waits for the next bytes. */
+  /** This side begins to wait for more bytes. */
   wait(): void {
     this.#waitingSinceMs ??= this.#clock.monotonicMs();
   }
 
   /**
-   * Bytes have come. The answer is whether they come fast enough. Where nothing was waited for they
-   * count for nothing.
+   * Bytes have arrived. Returns false if the peer is too slow. Bytes that were not waited for are
+   * ignored.
    */
   came(bytes: number): boolean {
     if (this.#waitingSinceMs === undefined) return true;
@@ -46,7 +49,7 @@ export class RateWatch {
     return isFast;
   }
 
-  /** Nothing is under way any more: a new window begins. */
+  /** No frame is in progress: starts a new window. */
   reset(): void {
     this.#waitingSinceMs = undefined;
     this.#waitedMs = 0;

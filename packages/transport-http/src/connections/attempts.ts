@@ -1,9 +1,9 @@
-/** When the next attempt to reach a peer is due. */
+/** Decides when the next attempt to connect to a peer is due. */
 import type { Clock, Random } from '@babuza/vfs';
 
 /**
- * Between attempts; doubled after each that fails. Short against an election, so that a peer that
- * is back is heard of.
+ * The pause between attempts; it doubles after each failure. Its maximum is short compared with an
+ * election timeout, so that a peer that is back is reached soon.
  */
 const pauseMinMs = 50;
 const pauseMaxMs = 1000;
@@ -28,7 +28,7 @@ export class Attempts {
   failed(): void {
     const pauseMs = Math.min(pauseMaxMs, pauseMinMs * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 16);
-    // Not all of a cluster in one moment.
+    // Random, so that the members of a cluster do not connect at the same moment.
     const share = 0.5 + this.#random.uint32() / 2 ** 33;
     this.#dueMs = this.#clock.monotonicMs() + pauseMs * share;
   }
@@ -38,8 +38,9 @@ export class Attempts {
   }
 
   /**
-   * Whether the connection counts as a good one: one that breaks as soon as it is open is as bad as
-   * none.
+   * The peer has answered on the connection. Returns true, and forgets earlier failures, once the
+   * connection has lasted for a while: one that breaks right after it was opened counts as a failed
+   * attempt.
    */
   answered(): boolean {
     if (this.#clock.monotonicMs() - this.#openedMs < pauseMaxMs) return false;
@@ -47,14 +48,15 @@ export class Attempts {
     return true;
   }
 
-  /** What has failed before says nothing about the next attempt. */
+  /** Makes an attempt due now, whatever has failed before. */
   makeDue(): void {
     this.#dueMs = 0;
   }
 
   /**
-   * The peer has connected to this member. One that does so all the time, and lets nobody in, is
-   * not tried all the time: the answer is whether this time counts.
+   * The peer has connected to this member, so an attempt is due now. At most one such event per
+   * second counts, because a peer may connect all the time and still refuse this member. Returns
+   * whether it counted.
    */
   appeared(): boolean {
     const nowMs = this.#clock.monotonicMs();

@@ -1,4 +1,4 @@
-/** Asks another member over HTTP, and checks who answers. */
+/** Sends HTTP requests to another member and checks that the right member answers. */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { explained } from '../access/broken-opening.ts';
@@ -15,30 +15,31 @@ export interface Question {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** By default the connection is for this question only. */
+  /** Default: a connection for this request only. */
   readonly agent?: MemberAgent;
   readonly signal: AbortSignal;
 }
 
-/** An answer of the right member; `socket` where the connection was upgraded. */
+/** The answer of the right member; `socket` is set if the connection was upgraded. */
 export interface Answer {
   readonly response: IncomingMessage;
   readonly socket?: Duplex;
-  /** What of the upgraded connection came with the answer. */
+  /** The bytes of the upgraded connection that arrived with the head of the answer. */
   readonly head?: Buffer;
 }
 
-/** The body is the caller's to write and to end. */
+/** Begins a request. The caller writes and ends its body. */
 export function ask(
   wire: Wire,
-  { id, place, addresses }: Route,
+  { id, hostPort, addresses }: Route,
   question: Question,
 ): ClientRequest {
   const said = encodeHandshake(introduced(wire, wire.handshakeTo(id)));
   return httpRequest({
-    // The name, also where its addresses are known: a certificate is for the name.
-    host: place.host,
-    port: place.port,
+    // Use the name even though its addresses are known, because a certificate is issued for the
+    // name.
+    host: hostPort.host,
+    port: hostPort.port,
     lookup: lookUpIn(addresses),
     method: question.method,
     path: question.path,
@@ -49,18 +50,18 @@ export function ask(
 }
 
 /**
- * The answer, once its head is here.
+ * Resolves to the answer when its head has arrived and was checked.
  *
- * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`, `TRANSPORT_REFUSED`, or
- * `TRANSPORT_PROTOCOL` where somebody else answered than a member. Its response is consumed then.
+ * Rejects with a TransportError: `TRANSPORT_UNREACHABLE`; `TRANSPORT_REFUSED`; or
+ * `TRANSPORT_PROTOCOL` if something other than a member answered. The request is destroyed then.
  */
 export async function answerOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answer> {
   try {
     const answer = await checkedAnswer(wire, target, request);
-    wire.names.worked(target.place.host);
+    wire.names.worked(target.hostPort.host);
     return answer;
   } catch (error) {
-    wire.names.failed(target.place.host);
+    wire.names.failed(target.hostPort.host);
     throw error;
   }
 }
@@ -78,16 +79,19 @@ async function checkedAnswer(wire: Wire, target: Route, request: ClientRequest):
     const said = response.headers[handshakeHeader];
     const status = response.statusCode ?? 0;
     if (said === undefined || status >= 400) {
-      throw strange(target, `no member answers at ${target.address}, but a server with ${status}`);
+      throw strange(
+        target,
+        `a server that is not a member answers at ${target.address} with status ${status}`,
+      );
     }
     const theirs = decodeHandshake(said);
     const problem = disagreement(theirs, wire.handshakeTo(target.id));
     if (problem !== undefined) throw refused(target, problem.reason, problem.message);
-    const word = wire.handler.admit(target.id, theirs.introduction);
+    const ownReason = wire.handler.admit(target.id, theirs.introduction);
     wire.handler.admittedBy(target.id);
-    if (word !== undefined) throw refused(target, word, 'this member refuses it');
+    if (ownReason !== undefined) throw refused(target, ownReason, 'this member refuses it');
     if (answer.socket !== undefined && !request.hasHeader('upgrade')) {
-      throw strange(target, 'it upgraded a connection, and nobody asked for that');
+      throw strange(target, 'it upgraded a connection without being asked');
     }
     wire.memberAddresses.set(target.id, remoteAddressOf(answer.socket ?? response.socket));
     return answer;
@@ -104,10 +108,10 @@ function headOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answ
     const timer = startStallWatch(clock, settings.stallTimeoutMs, () => {
       request.destroy(new Error(`no answer within ${settings.stallTimeoutMs} ms`));
     });
-    // A machine that has moved may never answer at its old address.
-    const stopHearing = names.onMoved(target.place.host, () => {
+    // If the host has moved to another address, the old address may never answer.
+    const stopHearing = names.onMoved(target.hostPort.host, () => {
       if (request.socket?.connecting === false) return;
-      request.destroy(new Error('its name leads to another address now'));
+      request.destroy(new Error('its host name resolves to another address now'));
     });
     const settle = (): void => {
       timer.cancel();
@@ -124,7 +128,7 @@ function headOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answ
     });
     request.once('upgrade', (response, socket, head) => {
       settle();
-      // Until it has an owner, who listens again.
+      // Errors must have a listener until the socket has an owner that listens.
       socket.on('error', () => undefined);
       resolve({ response, socket, head });
     });
@@ -134,7 +138,7 @@ function headOf(wire: Wire, target: Route, request: ClientRequest): Promise<Answ
 const isReason = (text: string): text is RefusalReason => Object.hasOwn(statusOf, text);
 
 export function refused({ id, address }: Target, reason: string, why: string): TransportError {
-  const problem = `member ${id} at ${address} takes nothing from this one (${reason}): ${why}`;
+  const problem = `member ${id} at ${address} refuses this member (${reason}): ${why}`;
   return new TransportError('TRANSPORT_REFUSED', problem, isReason(reason) ? { reason } : {});
 }
 
@@ -145,8 +149,8 @@ function strange({ id }: Target, problem: string): TransportError {
 const textBytesMax = 4096;
 
 /**
- * The body, for people; what is longer is cut. Rejects with `TRANSPORT_BROKEN` when it does not
- * come in time.
+ * Reads a short text body; more than 4 KiB are cut off. Rejects with `TRANSPORT_BROKEN` if the body
+ * does not arrive within the stall timeout.
  */
 export async function textOf(
   { clock, settings }: Wire,
@@ -155,7 +159,7 @@ export async function textOf(
   const chunks: Buffer[] = [];
   let bytes = 0;
   const timer = startStallWatch(clock, settings.stallTimeoutMs, () => {
-    response.destroy(new Error(`it did not come within ${settings.stallTimeoutMs} ms`));
+    response.destroy(new Error(`it did not arrive within ${settings.stallTimeoutMs} ms`));
   });
   try {
     for await (const chunk of response) {
@@ -165,7 +169,7 @@ export async function textOf(
       if (bytes > textBytesMax) break;
     }
   } catch (cause) {
-    const problem = `an answer did not arrive whole: ${String(cause)}`;
+    const problem = `an answer is incomplete: ${String(cause)}`;
     throw new TransportError('TRANSPORT_BROKEN', problem, { cause });
   } finally {
     timer.cancel();

@@ -1,14 +1,14 @@
 /**
- * Who talks to whom, and about what: said at the head of every connection and every request, by
- * both sides, and checked by both before a byte of a message counts. Fields that are not known are
- * ignored, so that a later version may say more.
+ * The handshake that both sides send in the head of every request and answer. It names the sender,
+ * the receiver and their limits, and both sides check it before they process a message. Unknown
+ * fields are ignored, so that later versions can add some.
  *
  * Decision: docs/decisions/0028-transport-port.md.
  */
 import { isPrintableWord, printableError } from '../access/printable.ts';
 import { TransportError, type RefusalReason } from '../errors.ts';
 
-/** The versions of the protocol that this code speaks. */
+/** The versions of the protocol that this code supports. */
 export const protocolVersions: Versions = { min: 1, max: 1 };
 
 export interface Versions {
@@ -20,35 +20,35 @@ export interface Handshake {
   readonly protocol: Versions;
   readonly clusterId: bigint;
   readonly groupId: bigint;
-  /** Who says it. */
+  /** The node that sends the handshake. */
   readonly from: bigint;
-  /** Whom it is meant for. */
+  /** The node that the handshake is addressed to. */
   readonly to: bigint;
-  /** Where the speaker is reached, as it advertises it. */
+  /** The address that the sender advertises. */
   readonly address: string;
-  /** The largest entry, in bytes; the same in the whole cluster. */
+  /** The largest entry in bytes, which must be the same in the whole cluster. */
   readonly entryBytesMax: number;
-  /** The largest message that the speaker takes, in bytes. */
+  /** The largest message that the sender accepts, in bytes. */
   readonly messageBytesMax: number;
-  /** What else the speaker can do; see `repliesFeature`. */
+  /** Optional features of the sender; see `repliesFeature`. */
   readonly features: readonly string[];
-  /** What the node of the speaker says of itself; see `TransportHandler.introduction`. */
+  /** The introduction of the sender's node; see `TransportHandler.introduction`. */
   readonly introduction?: string | undefined;
 }
 
 /**
- * Who opens a stream takes messages in its answers: a member that does not know it yet, and so
- * connects to it nowhere, can answer it.
+ * The sender accepts messages in the answers on the streams that it opens. So a member that does
+ * not know the sender's address yet can still reply to it.
  */
 export const repliesFeature = 'replies';
 
-/** The name of the header that it travels in. */
+/** The HTTP header that carries the handshake. */
 export const handshakeHeader = 'babuza-handshake';
 
 const addressLengthMax = 1024;
 const featuresMax = 64;
 
-/** One line of ASCII. */
+/** Encodes a handshake as one line of ASCII. */
 export function encodeHandshake(handshake: Handshake): string {
   const text = JSON.stringify(handshake, (_, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
@@ -58,7 +58,7 @@ export function encodeHandshake(handshake: Handshake): string {
 
 const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** @throws TransportError (`TRANSPORT_PROTOCOL`) naming the field that cannot be read. */
+/** @throws TransportError (`TRANSPORT_PROTOCOL`) that names the field that cannot be read. */
 export function decodeHandshake(text: string | readonly string[] | undefined): Handshake {
   const fields = parse(text);
   const protocol = objectOf(fields['protocol'], 'protocol');
@@ -85,28 +85,33 @@ export interface Refusal {
 }
 
 /**
- * What is wrong between two handshakes: `theirs` was received, `ours` is what this side says to
- * them.
+ * Compares two handshakes and returns the first difference that rules out a connection. `theirs`
+ * was received; `ours` is what this side sends to the same node.
  */
 export function disagreement(theirs: Handshake, ours: Handshake): Refusal | undefined {
   const { min, max } = theirs.protocol;
   if (min > ours.protocol.max || max < ours.protocol.min) {
-    return refusal('other-protocol', 'protocol versions', ours.protocol.max, `${min} to ${max}`);
+    return refusal(
+      'other-protocol',
+      'the range of protocol versions',
+      ours.protocol.max,
+      `${min} to ${max}`,
+    );
   }
   if (theirs.clusterId !== ours.clusterId) {
-    return refusal('other-cluster', 'the cluster', ours.clusterId, theirs.clusterId);
+    return refusal('other-cluster', 'the cluster id', ours.clusterId, theirs.clusterId);
   }
   if (theirs.groupId !== ours.groupId) {
-    return refusal('other-group', 'the group', ours.groupId, theirs.groupId);
+    return refusal('other-group', 'the group id', ours.groupId, theirs.groupId);
   }
   if (theirs.to !== ours.from) {
-    return refusal('other-node', 'the member here', ours.from, theirs.to);
+    return refusal('other-node', 'the id of the receiving member', ours.from, theirs.to);
   }
   if (theirs.from !== ours.to) {
-    return refusal('other-node', 'the member there', ours.to, theirs.from);
+    return refusal('other-node', 'the id of the sending member', ours.to, theirs.from);
   }
   if (theirs.entryBytesMax !== ours.entryBytesMax) {
-    const what = 'the largest entry, entryBytesMax,';
+    const what = 'entryBytesMax';
     return refusal('other-entry-limit', what, ours.entryBytesMax, theirs.entryBytesMax);
   }
   return undefined;
@@ -117,25 +122,25 @@ function refusal(reason: RefusalReason, what: string, ours: unknown, theirs: unk
 }
 
 function parse(text: string | readonly string[] | undefined): Record<string, unknown> {
-  if (typeof text !== 'string') throw unreadable('there is none, or more than one');
+  if (typeof text !== 'string') throw unreadable('there is no such header, or more than one');
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // The parser repeats what it has found.
-    throw unreadable('it is no JSON', printableError(error));
+    // The message of a JSON parser quotes its input, which comes from the other side.
+    throw unreadable('it is not JSON', printableError(error));
   }
   return objectOf(value, 'it');
 }
 
 function objectOf(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) throw unreadable(`${name} is no object`);
+  if (typeof value !== 'object' || value === null) throw unreadable(`${name} is not an object`);
   return Object.fromEntries(Object.entries(value));
 }
 
 function integerOf(value: unknown, name: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw unreadable(`${name} is no integer from 0`);
+  throw unreadable(`${name} is not an integer from 0`);
 }
 
 function idOf(value: unknown, name: string): bigint {
@@ -143,12 +148,12 @@ function idOf(value: unknown, name: string): bigint {
     const id = BigInt(value);
     if (id < 2n ** 64n) return id;
   }
-  throw unreadable(`${name} is no id of 64 bits in decimal digits`);
+  throw unreadable(`${name} is not a 64-bit id in decimal digits`);
 }
 
 function memberOf(value: unknown, name: string): bigint {
   const id = idOf(value, name);
-  if (id === 0n) throw unreadable(`${name} is no member: ids begin with 1`);
+  if (id === 0n) throw unreadable(`${name} is not a node id: ids begin with 1`);
   return id;
 }
 
@@ -156,7 +161,7 @@ function addressOf(value: unknown): string {
   const isAddress = typeof value === 'string' && value !== '' && value.length <= addressLengthMax;
   if (isAddress && isPrintableWord(value)) return value;
   throw unreadable(
-    `address is no text of 1 to ${addressLengthMax} characters without spaces and control characters`,
+    `address is not a text of 1 to ${addressLengthMax} characters without spaces and control characters`,
   );
 }
 
@@ -170,7 +175,7 @@ const introductionLengthMax = 2048;
 function introductionOf(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'string' && value.length <= introductionLengthMax) return value;
-  throw unreadable(`introduction is no text of at most ${introductionLengthMax} characters`);
+  throw unreadable(`introduction is not a text of at most ${introductionLengthMax} characters`);
 }
 
 function unreadable(problem: string, cause?: unknown): TransportError {

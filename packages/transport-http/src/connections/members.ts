@@ -1,39 +1,44 @@
-/** The other members as this one knows them, and who is let in. */
+/** The other members that this one knows, and the decision whether a node is admitted. */
 import type { TransportPeer } from '@babuza/raft';
 import { disagreement, type Handshake, type Refusal } from './handshake.ts';
 
-/** Members whose address the membership does not tell yet; of more than these the latest count. */
+/**
+ * The most nodes outside the membership whose claimed addresses are kept; the oldest are dropped
+ * first.
+ */
 export const learnedMax = 64;
 
-/** An address that only its owner has told, and the IP address that it spoke from. */
+/**
+ * An address that only the node itself has claimed, and the IP address from which it claimed it.
+ */
 interface Claimed {
   readonly address: string;
   readonly speaksFrom: string;
 }
 
 export class Members {
-  /** As the membership says. */
+  /** The addresses in the committed membership. */
   readonly #addresses = new Map<bigint, string>();
-  /** As they said themselves. */
+  /** The addresses that nodes outside the membership have claimed. */
   readonly #learned = new Map<bigint, Claimed>();
   readonly #removed = new Set<bigint>();
 
-  /** Those of the membership. */
+  /** The ids in the membership. */
   get ids(): Iterable<bigint> {
     return this.#addresses.keys();
   }
 
-  /** The addresses that the membership tells, without those that members have told themselves. */
+  /** The addresses in the membership, without claimed ones. */
   get membership(): ReadonlyMap<bigint, string> {
     return this.#addresses;
   }
 
-  /** Whether the membership has told of nobody yet, as at a joiner. */
+  /** Whether the membership is still empty, as at a node that joins. */
   get knowsNobody(): boolean {
     return this.#addresses.size === 0;
   }
 
-  /** Whether its address is another one than before. */
+  /** Adds or updates a member. Returns whether its address has changed. */
   set({ id, address }: TransportPeer): boolean {
     const before = this.#addresses.get(id) ?? this.#learned.get(id)?.address;
     this.#removed.delete(id);
@@ -53,9 +58,9 @@ export class Members {
   }
 
   /**
-   * Where connections to it go: to the address that the membership has, and to no other. What a
-   * handshake claims is connected to by a joiner only, which has no membership yet, and only where
-   * it leads to the IP address that the claim came from.
+   * The address to connect to. For a member it is the address in the membership, and no other. A
+   * joining node has no membership yet, so it uses the address that the other node has claimed, and
+   * only if it resolves to the IP address that the claim came from.
    */
   routeOf(id: bigint): { readonly address: string; readonly onlyIp?: string } | undefined {
     const address = this.#addresses.get(id);
@@ -65,21 +70,22 @@ export class Members {
   }
 
   /**
-   * Why a member is not let in, or nothing: then where it is reached is known from now on. A joiner
-   * learns the others so, until the membership tells more. `judge` is asked for what only the node
-   * can tell. `speaksFrom` is the IP address of the other side.
+   * Returns why a node is refused, or `undefined` if it is admitted. The claimed address of an
+   * admitted node outside the membership is remembered, so that a joining node can answer it.
+   * `admitByNode` makes the checks that only the Raft node can make. `speaksFrom` is the remote IP
+   * address.
    */
   admit(
     theirs: Handshake,
     ours: Handshake,
-    judge: (id: bigint, introduction: string | undefined) => 'other-cluster' | undefined,
+    admitByNode: (id: bigint, introduction: string | undefined) => 'other-cluster' | undefined,
     speaksFrom: string,
   ): Refusal | undefined {
     const problem = disagreement(theirs, ours);
     if (problem !== undefined) return problem;
     const { from, address } = theirs;
     if (from === ours.from) {
-      const message = `this is member ${from} itself: another process has its id`;
+      const message = `this member has the id ${from} itself: another process uses the same id`;
       return { reason: 'other-address', message };
     }
     if (this.#removed.has(from)) {
@@ -87,18 +93,19 @@ export class Members {
     }
     const known = this.#addresses.get(from);
     if (known !== undefined && known !== address) {
-      const message = `the membership knows member ${from} at ${known}, and it says that it is at ${address}: another process with its id, or an address to be updated first`;
+      const message = `the membership has member ${from} at ${known}, but it claims the address ${address}: another process uses its id, or its new address must be committed first`;
       return { reason: 'other-address', message };
     }
-    // Last: the node remembers whom it has admitted.
-    const word = judge(from, theirs.introduction);
-    if (word !== undefined) return { reason: word, message: word };
+    // Ask the node last, because it remembers the nodes that it has admitted.
+    const reason = admitByNode(from, theirs.introduction);
+    if (reason !== undefined) return { reason, message: reason };
     if (known === undefined) this.#learn(from, { address, speaksFrom });
     return undefined;
   }
 
   /**
-   * Whoever makes up ids takes the place of those that came before, and never that of the next one.
+   * Remembers a claimed address. Strangers can make up any number of ids, so the oldest claims are
+   * dropped; the newest is always kept.
    */
   #learn(id: bigint, claimed: Claimed): void {
     this.#learned.delete(id);

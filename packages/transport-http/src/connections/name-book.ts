@@ -1,7 +1,6 @@
 /**
- * The addresses of the other members' hosts, as one member knows them. A look-up never holds up a
- * connection for long: what was found stays in use until another address is found, and is looked up
- * again beside the connections.
+ * Caches the IP addresses of the hosts of other members. A name lookup never delays a connection
+ * for long: known addresses stay in use while they are looked up again in the background.
  */
 import { isIP } from 'node:net';
 import {
@@ -14,36 +13,39 @@ import {
   type Random,
 } from '@babuza/vfs';
 
-/**
- * How long an attempt to connect waits for a look-up, counted from the beginning of the look-up.
- */
+/** The time that an attempt to connect waits for a lookup, from the start of the lookup. */
 const patienceMs = 2000;
-/** A look-up that has not ended after this time has failed. */
+/** A lookup that takes longer than this has failed. */
 export const lookUpMsMax = 15_000;
-/** Between two look-ups of a name that lead to no connection; doubled after each of them. */
+/**
+ * The pause between two lookups of a name while no connection succeeds; it doubles after each
+ * lookup.
+ */
 const pauseMinMs = 100;
 const pauseMaxMs = 5000;
 /**
- * An address that was neither looked up nor connected to for so long is looked up again when it is
- * used.
+ * An address that was neither looked up nor connected to for this time is looked up again on its
+ * next use.
  */
 const freshMs = 60_000;
-/** More hosts are not remembered: a process that is no member can name as many as it likes. */
+/**
+ * The most hosts to remember, because a program that is not a member can name any number of hosts.
+ */
 const hostsMax = 256;
 
 interface Entry {
   readonly host: string;
-  /** Empty while the name was never resolved. */
+  /** Empty until the name was resolved for the first time. */
   addresses: readonly HostAddress[];
-  /** When the addresses were found, or a connection to one of them was made. */
+  /** The time at which the addresses were found, or a connection to one of them succeeded. */
   confirmedMs: number;
-  /** The look-up that is under way; it never rejects. */
+  /** The lookup in progress; it never rejects. */
   lookUp: Promise<void> | undefined;
   startedMs: number;
-  /** The next look-up is not due before. */
+  /** The earliest time of the next lookup. */
   dueMs: number;
-  /** Look-ups since the last connection that was made. */
-  vainLookUps: number;
+  /** Lookups since the last successful connection. */
+  lookUpsWithoutConnection: number;
   error: unknown;
   readonly onMoved: Set<() => void>;
 }
@@ -52,7 +54,7 @@ export interface NameBookParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly names: HostNames;
-  /** Ends all look-ups. */
+  /** Aborts all lookups. */
   readonly closing: AbortSignal;
 }
 
@@ -65,9 +67,9 @@ export class NameBook {
   }
 
   /**
-   * The addresses of a host, the last ones that are known. Waits only where none is known, until
-   * the look-up has taken `waitMs` (2 s by default). Rejects with a `NameError`, at once while a
-   * name that has failed rests; or with the reason of the signal.
+   * Resolves to the last known addresses of a host. It waits only if no address is known, until the
+   * lookup has taken `waitMs` (default 2,000). Rejects with a `NameError` if the lookup fails or
+   * takes longer, at once during the pause after a failed lookup; or with the reason of the signal.
    */
   async addressesOf(
     host: string,
@@ -87,35 +89,38 @@ export class NameBook {
     throw entry.error ?? new NameError(host, `no answer within ${waitMs} ms`);
   }
 
-  /** A connection to the right member was made: the addresses of its host are good. */
+  /** A connection to the right member succeeded, so the addresses of its host are correct. */
   worked(host: string): void {
     const entry = this.#entries.get(keyOf(host));
     if (entry === undefined) return;
     entry.confirmedMs = this.#nowMs();
-    entry.vainLookUps = 0;
+    entry.lookUpsWithoutConnection = 0;
     entry.dueMs = 0;
   }
 
-  /** A connection failed or broke: the host may have another address now. */
+  /**
+   * A connection failed or broke: looks the host up again, because its address may have changed.
+   */
   failed(host: string): void {
     const entry = this.#entries.get(keyOf(host));
     if (entry !== undefined) this.#lookUpWhenDue(entry);
   }
 
   /**
-   * The member on this host is back: what has failed before says nothing about the next look-up.
+   * The member on this host has connected to this one: looks the host up now, regardless of earlier
+   * failures.
    */
   appeared(host: string): void {
     const entry = this.#entries.get(keyOf(host));
     if (entry === undefined) return;
-    entry.vainLookUps = 0;
+    entry.lookUpsWithoutConnection = 0;
     entry.dueMs = 0;
     this.#lookUpWhenDue(entry);
   }
 
   /**
-   * Calls `listener` when the host is found to have none of the addresses any more that it had.
-   * Returns how to end that.
+   * Calls `listener` when a lookup finds that the host has none of its previous addresses any more.
+   * Returns a function that removes the listener.
    */
   onMoved(host: string, listener: () => void): () => void {
     const listeners = this.#entries.get(keyOf(host))?.onMoved;
@@ -130,7 +135,7 @@ export class NameBook {
   #entry(host: string): Entry {
     const key = keyOf(host);
     const entry = this.#entries.get(key) ?? newEntry(host);
-    // The order of the map is that of the last use.
+    // The map is kept in the order of last use.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     const [oldest] = this.#entries.keys();
@@ -163,15 +168,15 @@ export class NameBook {
       if (found.length === 0) throw new NameError(entry.host, 'it has no address');
       this.#learn(entry, found);
     } catch (error) {
-      // That it took too long says less than an earlier failure.
+      // Keep an earlier error, because it says more than a timeout.
       const late = `no answer within ${lookUpMsMax} ms`;
       if (!signal.aborted) entry.error = error;
       else entry.error ??= new NameError(entry.host, late);
     } finally {
       timer.cancel();
-      const pauseMs = Math.min(pauseMaxMs, pauseMinMs * 2 ** entry.vainLookUps);
-      entry.vainLookUps = Math.min(entry.vainLookUps + 1, 16);
-      // The members of a cluster do not ask in the same moment.
+      const pauseMs = Math.min(pauseMaxMs, pauseMinMs * 2 ** entry.lookUpsWithoutConnection);
+      entry.lookUpsWithoutConnection = Math.min(entry.lookUpsWithoutConnection + 1, 16);
+      // Random, so that the members of a cluster do not ask at the same moment.
       entry.dueMs = this.#nowMs() + pauseMs * (0.5 + random.uint32() / 2 ** 33);
     }
   }
@@ -197,7 +202,7 @@ const newEntry = (host: string): Entry => ({
   lookUp: undefined,
   startedMs: 0,
   dueMs: 0,
-  vainLookUps: 0,
+  lookUpsWithoutConnection: 0,
   error: undefined,
   onMoved: new Set(),
 });

@@ -1,10 +1,10 @@
 /**
- * One peer, as this member sends to it. A stream is kept open also where nothing is to be said:
- * followers are silent to each other, and a request for votes that has to wait for a connection
- * meets those of others who have not heard of it. What is sent while one opens waits in the queue.
- * After a failure messages are dropped until the next attempt is due: Raft repeats what matters,
- * and old messages are of no use. Every message that is dropped, or may have been lost with a
- * connection, is reported.
+ * The sending side of the connection to one peer. The stream is kept open even when there is
+ * nothing to send: followers do not talk to each other, and a vote request that had to wait for a
+ * new connection could collide with the requests of other candidates. Messages that are sent while
+ * a stream opens wait in the queue. After a failure messages are dropped until the next attempt is
+ * due, because Raft repeats what matters and old messages are useless. The node is told of every
+ * message that was dropped or may have been lost.
  */
 import type { Message } from '@babuza/raftpb';
 import { hostOf } from '../address.ts';
@@ -16,7 +16,7 @@ import { RequestLink } from '../messages/request-link.ts';
 import { sizeInFrame } from '../messages/frames.ts';
 import type { PeerCounters, Wire } from '../wire.ts';
 
-/** Where no stream could be opened it is tried again after this time. */
+/** After a stream could not be opened, requests are used for this time before the next try. */
 const streamAgainMs = 60_000;
 
 export class Peer {
@@ -35,7 +35,7 @@ export class Peer {
   #lastProblem = '';
   #isClosed = false;
 
-  /** `onlyIp`: as a `Target` has it. */
+  /** `onlyIp` has the meaning of `Target.onlyIp`. */
   constructor(
     wire: Wire,
     id: bigint,
@@ -67,7 +67,7 @@ export class Peer {
     return size <= this.#wire.framePayloadMax && this.#queue.push(message, size);
   }
 
-  /** Messages that are sent within one turn share a frame. */
+  /** Messages that are sent within the same turn of the event loop share a frame. */
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -78,8 +78,8 @@ export class Peer {
   }
 
   /**
-   * The peer has just connected to this member: it is worth an attempt now, and perhaps not the
-   * process it was.
+   * The peer has just connected to this member, so connect back now. It may have restarted, so the
+   * existing connection must answer soon.
    */
   appeared(): void {
     const host = this.#host();
@@ -89,10 +89,10 @@ export class Peer {
     this.keep();
   }
 
-  /** Opens a stream where there is none, and an attempt is due. */
+  /** Opens a stream if there is no connection and an attempt is due. */
   keep(): void {
     if (!this.#isStreamOfUse() || this.#link !== undefined || this.#isResting()) return;
-    // Whom the membership does not know is none to be looked for.
+    // Never dial a peer whose address is not known.
     if (this.#address() !== undefined) this.#connect();
   }
 
@@ -112,7 +112,7 @@ export class Peer {
     return settings.streams && clock.monotonicMs() >= this.#requestsUntilMs;
   }
 
-  /** Where a stream is to be tried again, and no request is under way. */
+  /** Leaves request mode when it is time to try a stream again and no request is in progress. */
   #endRequests(): void {
     const link = this.#link;
     if (link === undefined || link.isStream || !link.canTake || !this.#isStreamOfUse()) return;
@@ -124,7 +124,7 @@ export class Peer {
     this.#link?.forgive(nowMs);
   }
 
-  /** Ends the connection, to make another one unless `close` was called. */
+  /** Closes the connection and opens a new one, unless `close` was called. */
   disconnect(): void {
     const wasAway = this.#link === undefined;
     this.#connecting?.abort();
@@ -132,7 +132,7 @@ export class Peer {
     this.#link?.close();
     this.#link = undefined;
     this.#attempts.makeDue();
-    // What is on its way is lost; what waits goes to the new address.
+    // Messages in flight are lost; queued ones go to the new address.
     if (!wasAway) this.#drop(0);
     this.keep();
     this.#flush();
@@ -198,7 +198,9 @@ export class Peer {
       } catch (error) {
         const isStrange = error instanceof TransportError && error.code === 'TRANSPORT_PROTOCOL';
         if (!isStrange) throw error;
-        this.#log('info', 'no stream to this member: requests instead', { error });
+        this.#log('info', 'no stream to this member could be opened: requests are used instead', {
+          error,
+        });
         this.#requestsUntilMs = clock.monotonicMs() + streamAgainMs;
       }
     }
@@ -227,24 +229,27 @@ export class Peer {
     this.#counters.failedConnections += 1;
     this.#attempts.failed();
     const host = this.#host();
-    // After a connection that breaks, the next one may have to go to another address.
+    // The host may have another address when a connection breaks.
     if (wasOpen && host !== undefined) this.#wire.names.failed(host);
     const unsent = this.#queue.clear();
     if (wasOpen || unsent > 0) this.#drop(unsent);
     this.#tell(error);
   }
 
-  /** Each problem once, however often it is met. */
+  /** Logs a problem once, however often it repeats in a row. */
   #tell(error: unknown): void {
     const problem = error instanceof Error ? error.message : String(error);
     if (problem === this.#lastProblem) return;
     this.#lastProblem = problem;
-    // The node has told why.
+    // The node has logged the reason itself.
     if (error instanceof TransportError && error.reason === 'other-cluster') return;
     this.#log('warn', 'a member cannot be reached', { error });
   }
 
-  /** Whoever finds a joiner makes it connect: what comes of that fills no log. */
+  /**
+   * Events of nodes outside the membership go to the rate-limited log, because any program can make
+   * a joining node connect to it.
+   */
   #log(level: 'info' | 'warn', message: string, fields: { readonly error?: unknown }): void {
     const { logger, strangersLog, isMember } = this.#wire;
     const { id } = this;
@@ -256,7 +261,7 @@ export class Peer {
     this.#counters.droppedMessages += messages;
     if (this.#isReportDue || this.#isClosed) return;
     this.#isReportDue = true;
-    // Not within the call of the node.
+    // Report it in a later microtask: the node must not be called back from within its own call.
     queueMicrotask(() => {
       this.#isReportDue = false;
       if (!this.#isClosed) this.#wire.handler.unreachable(this.id);

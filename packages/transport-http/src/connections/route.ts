@@ -1,39 +1,42 @@
-/** The way to another member: its address, and the IP addresses that the name in it leads to. */
+/** The route to another member: its address, and the IP addresses of its host. */
 import type { LookupFunction } from 'node:net';
 import { describeCause, type HostAddress } from '@babuza/vfs';
 import { demandForConnecting } from '../access/demand.ts';
-import { placeOf, type Place } from '../address.ts';
+import { hostPortOf, type HostPort } from '../address.ts';
 import { TransportError } from '../errors.ts';
 import type { Wire } from '../wire.ts';
 
 export interface Target {
   readonly id: bigint;
   readonly address: string;
-  /** Where only the peer itself has told the address: the IP address that it must lead to. */
+  /**
+   * If only the peer itself has claimed the address: the IP address that its host must resolve to.
+   */
   readonly onlyIp?: string | undefined;
 }
 
-/** A target and the addresses of its host. */
+/** A target and the IP addresses of its host. */
 export interface Route extends Target {
-  readonly place: Place;
+  readonly hostPort: HostPort;
   readonly addresses: readonly HostAddress[];
 }
 
 /**
- * Finds the addresses of the target's host. Rejects with `TRANSPORT_UNREACHABLE` where its name is
- * not resolved, with `TRANSPORT_INSECURE`, or with the reason of the signal.
+ * Resolves the host of the target. Rejects with `TRANSPORT_UNREACHABLE` if its name cannot be
+ * resolved, with `TRANSPORT_INSECURE` if the connection would need protection, or with the reason
+ * of the signal.
  */
 export async function routeTo(wire: Wire, target: Target, signal: AbortSignal): Promise<Route> {
-  const place = placeOf(target.address, wire.settings.tls !== undefined);
-  const found = await addressesOf(wire, target, place.host, signal);
+  const hostPort = hostPortOf(target.address, wire.settings.tls !== undefined);
+  const found = await addressesOf(wire, target, hostPort.host, signal);
   const { onlyIp } = target;
   const addresses = found.filter(({ address }) => onlyIp === undefined || address === onlyIp);
   if (addresses.length === 0) {
-    const problem = `it speaks from ${onlyIp}, and the membership does not have the address that it claims`;
+    const problem = `the address that it claims is not in the membership, and does not resolve to ${onlyIp}, from which it connects`;
     throw unreachable(target, new Error(problem));
   }
   demandForConnecting(wire, target, addresses);
-  return { ...target, place, addresses };
+  return { ...target, hostPort, addresses };
 }
 
 async function addressesOf(
@@ -51,9 +54,9 @@ async function addressesOf(
 }
 
 /**
- * Answers Node.js with the addresses that are known; it does not ask where the host is an IP
- * address. The answer comes in the next tick: a connection that fails within the call would fail
- * before anything hears of it, and end the process.
+ * A lookup function for Node.js that returns the known addresses; Node.js does not call it if the
+ * host is an IP address. It answers in the next tick: a connection that fails within the call would
+ * emit its error before anything listens, which would end the process.
  */
 export const lookUpIn =
   (addresses: readonly HostAddress[]): LookupFunction =>

@@ -1,13 +1,13 @@
-/** Notices that nothing comes from the other side. */
+/** A timeout that fires if nothing arrives from the other side. */
 import type { Clock, Timer } from '@babuza/vfs';
 
-/** Between two of them what has come meanwhile is read. */
+/** The event loop can process incoming data between two steps. */
 const steps = 5;
 
 /**
- * Calls `onStall` once after `timeoutMs`, unless it is cancelled. It counts steps, not time: a
- * pause of this process itself is one step at most, so that what came during the pause is seen
- * before anybody is given up.
+ * Calls `onStall` once after `timeoutMs`, unless it is cancelled. It counts steps rather than time.
+ * A pause of this process is at most one step, so data that arrived during the pause is read before
+ * the timeout fires.
  */
 export function startStallWatch(clock: Clock, timeoutMs: number, onStall: () => void): Timer {
   let left = steps;

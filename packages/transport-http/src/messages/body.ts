@@ -1,4 +1,4 @@
-/** The bodies of requests as they arrive: bounded in size and in the time that nothing comes. */
+/** Reads the bodies of requests, limited in size and in the time without data. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@babuza/vfs';
@@ -10,12 +10,12 @@ import { startStallWatch } from '../connections/stall-watch.ts';
 import type { Wire } from '../wire.ts';
 
 /**
- * The payloads of the frames of a body, at the pace of the reader.
+ * Yields the payloads of the frames in a body as fast as the caller takes them.
  *
- * Throws a TransportError: `TRANSPORT_PROTOCOL` for what are no frames, `TRANSPORT_BROKEN` when it
- * ends in the middle of one, nothing comes for `stallTimeoutMs`, or less than 64 bytes a second
- * come while it is waited for. With `from` the memory of large frames is reserved; that of a frame
- * is given back when the next one is asked for, or the reader ends.
+ * Throws a TransportError: `TRANSPORT_PROTOCOL` if the bytes are not valid frames.
+ * `TRANSPORT_BROKEN` if the body ends within a frame, nothing arrives for `stallTimeoutMs`, or less
+ * than 64 bytes per second arrive while it waits. With `from`, the memory of large frames is
+ * reserved; it is released when the caller asks for the next frame or ends the loop.
  */
 export async function* framesOf(
   body: IncomingMessage,
@@ -27,7 +27,7 @@ export async function* framesOf(
   const memory = from === undefined ? undefined : new BodyMemory(body, from.budget, from.id);
   const reader = new FrameReader(payloadBytesMax, memory?.claim);
   const rate = new RateWatch(clock, stallTimeoutMs);
-  // Who wants no more may still have to answer on this connection.
+  // A caller that stops early may still have to answer on this connection.
   const chunks: AsyncIterator<Buffer> = body.iterator({ destroyOnReturn: false });
   try {
     for (;;) {
@@ -70,9 +70,9 @@ async function nextWithin(
 }
 
 const tooSlow = (): TransportError =>
-  broken(`it came with less than ${bytesPerSecondMin} bytes a second`);
+  broken(`less than ${bytesPerSecondMin} bytes per second arrived`);
 
-/** What the frames of a body reserve, and who waits for it. */
+/** The reservation of a body, and the promise of the reader that waits for it. */
 class BodyMemory {
   readonly claim: Claim;
   readonly #body: IncomingMessage;
@@ -89,7 +89,7 @@ class BodyMemory {
     body.once('close', this.#onClose);
   }
 
-  /** Resolves when a frame that waits for its memory has it, at once where none waits. */
+  /** Resolves when the memory for the current frame was granted; at once if no frame waits. */
   async granted(): Promise<void> {
     if (this.claim.state !== 'waiting') return;
     if (this.#body.destroyed) throw broken('the connection was closed');
@@ -103,16 +103,17 @@ class BodyMemory {
   }
 }
 
-/** Connections whose end has been decided. */
+/** Connections that are about to be closed. */
 const ending = new WeakSet<Duplex>();
 
-/** Whether a connection is closed, or `closeAfter` closes it soon. */
+/** Whether a connection is closed, or `closeAfter` will close it. */
 export const isEnding = (socket: Duplex): boolean => socket.destroyed || ending.has(socket);
 
 /**
- * Closes the connection of a request that was answered before all of it was read. What still comes
- * is dropped first, for a limited time: a connection that is closed over unread bytes takes the
- * answer with it. Nothing happens where the connection is ending already.
+ * Closes the connection of a request that was answered before its body was read. The rest of the
+ * body is read and dropped first, for at most the stall timeout. Closing a connection with unread
+ * bytes resets it, and the other side could lose the answer. Does nothing if the connection is
+ * already being closed.
  */
 export function closeAfter(
   request: IncomingMessage,
@@ -132,5 +133,5 @@ export function closeAfter(
 }
 
 function broken(why: string, cause?: unknown): TransportError {
-  return new TransportError('TRANSPORT_BROKEN', `a body did not arrive whole: ${why}`, { cause });
+  return new TransportError('TRANSPORT_BROKEN', `a body is incomplete: ${why}`, { cause });
 }

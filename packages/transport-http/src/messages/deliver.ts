@@ -1,15 +1,16 @@
-/** Hands messages to the node, after a look at who they say they are from. */
+/** Delivers messages to the node after checking their sender and receiver. */
 import { MessageType, type Message } from '@babuza/raftpb';
 import { TransportError } from '../errors.ts';
 import { decodeMessages } from './frames.ts';
 import type { Wire } from '../wire.ts';
 
-/** A frame of more bytes waits for the room of the node without a look at what is in it. */
+/** A frame larger than this is assumed to contain entries and is not decoded before it waits. */
 const unseenBytesMin = 512;
 
 /**
- * What the frame has to wait for before its messages are decoded and handed over: the node has no
- * room for more entries. Messages without entries do not wait: heartbeats and votes take no room.
+ * Backpressure: the promise that a frame must await before its messages are delivered, or
+ * `undefined` if it need not wait. Frames with entries wait while the queue of the node is full.
+ * Messages without entries, such as heartbeats and votes, never wait.
  */
 export function roomFor({ handler }: Wire, payload: Buffer): Promise<void> | undefined {
   const room = handler.room?.();
@@ -19,8 +20,11 @@ export function roomFor({ handler }: Wire, payload: Buffer): Promise<void> | und
 }
 
 /**
- * @throws TransportError (`TRANSPORT_PROTOCOL`) before any of them was handed over, or when the
- * node has refused one that no member sends; those behind it are not handed over.
+ * Delivers the messages of one frame to the node.
+ *
+ * @throws TransportError (`TRANSPORT_PROTOCOL`) if a message has a wrong sender or receiver or is a
+ * snapshot: then no message was delivered. Also if the node rejects a message as impossible: then
+ * the messages after it are not delivered.
  */
 export function deliver(
   { nodeId, handler, countersOf }: Wire,
@@ -39,9 +43,7 @@ export function deliver(
   countersOf(from).receivedMessages += messages.length;
   for (const message of messages) {
     if (handler.receive(message) === 'impossible') {
-      throw wrong(
-        `member ${from} sent a message that no member sends, and the node has refused it`,
-      );
+      throw wrong(`member ${from} sent an impossible message, which the node has rejected`);
     }
   }
 }

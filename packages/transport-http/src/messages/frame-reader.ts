@@ -1,4 +1,4 @@
-/** Cuts what arrives on a connection, or in a body, into the payloads of frames. */
+/** Splits incoming bytes into the payloads of frames. */
 import { crc32 } from 'node:zlib';
 import { smallFrameBytesMax, type Claim } from '../budget/incoming-budget.ts';
 import { TransportError } from '../errors.ts';
@@ -7,45 +7,45 @@ import { frameHeadBytes } from './frames.ts';
 const smallBytesMax = 4096;
 
 /**
- * Holds one frame at most, and what came behind it in the same chunk. Of a small frame it holds
- * what has arrived. For a large one its memory is reserved first: until then nothing more is to be
- * read.
+ * Buffers at most one frame and the bytes behind it in the last chunk. A small frame is buffered as
+ * it arrives. Memory for a large frame is reserved first, and nothing more may be read until it is
+ * granted.
  */
 export class FrameReader {
   readonly #payloadBytesMax: number;
   readonly #claim: Claim | undefined;
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** Of the frame that arrives; absent while its head does. */
+  /** The head of the current frame; `undefined` until it has arrived. */
   #head: { readonly length: number; readonly crc: number } | undefined;
-  /** Of a large frame whose memory is reserved; the first `#filled` bytes have arrived. */
+  /** The memory of a large frame; its first `#filled` bytes have arrived. */
   #large: Buffer | undefined;
   #filled = 0;
 
-  /** Without a claim nothing is reserved. */
+  /** Without a claim no memory is reserved. */
   constructor(payloadBytesMax: number, claim?: Claim) {
     this.#payloadBytesMax = payloadBytesMax;
     this.#claim = claim;
   }
 
-  /** Whether it ends between two frames. */
+  /** Whether the bytes so far end at a frame boundary. */
   get isWhole(): boolean {
     return this.#bytes === 0 && this.#head === undefined;
   }
 
   /**
-   * Whether a frame waits for its memory: nothing more is to be added before the claim is granted.
+   * Whether a frame waits for its memory. Then do not add more bytes until the claim is granted.
    */
   get isWaiting(): boolean {
     return this.#claim?.state === 'waiting';
   }
 
-  /** In how many pieces lies what has arrived of a frame. */
+  /** The number of chunks that hold the current frame. */
   get pieces(): number {
     return this.#chunks.length;
   }
 
-  /** What has arrived. */
+  /** Adds bytes that have arrived. */
   add(chunk: Buffer): void {
     const rest = this.#large === undefined ? chunk : this.#fill(this.#large, chunk);
     if (rest.length === 0) return;
@@ -55,11 +55,11 @@ export class FrameReader {
   }
 
   /**
-   * The next payload that is complete: a view into what arrived, and the caller's from now on. The
-   * memory of the payload before it is given back. Where there is none, a frame waits for its
-   * memory or for more.
+   * Returns the next complete payload, or `undefined` if more bytes or memory are needed. The
+   * payload is a view of the received bytes and belongs to the caller. The reservation of the
+   * previous payload is released.
    *
-   * @throws TransportError (`TRANSPORT_PROTOCOL`) for a frame that is too long, or damaged.
+   * @throws TransportError (`TRANSPORT_PROTOCOL`) if a frame is too long or damaged.
    */
   next(): Buffer | undefined {
     if (this.isWaiting) return undefined;
@@ -79,7 +79,10 @@ export class FrameReader {
     return payload;
   }
 
-  /** The rest will not come. The memory of a large frame serves the next one. */
+  /**
+   * The connection has ended: releases everything. The memory of an incomplete large frame is kept
+   * for reuse.
+   */
   drop(): void {
     const large = this.#large;
     this.#large = undefined;
@@ -108,7 +111,7 @@ export class FrameReader {
     return large;
   }
 
-  /** Returns what belongs to the next frame. */
+  /** Copies a chunk into the large frame. Returns the bytes that belong to the next frame. */
   #fill(large: Buffer, chunk: Buffer): Buffer {
     const bytes = Math.min(large.length - this.#filled, chunk.length);
     chunk.copy(large, this.#filled, 0, bytes);
@@ -117,7 +120,8 @@ export class FrameReader {
   }
 
   /**
-   * A piece costs more memory than a small one holds: who sends byte by byte would be expensive.
+   * Merges small chunks. A `Buffer` object takes more memory than a few bytes, so a peer that sends
+   * byte by byte would otherwise use a multiple of the frame's size.
    */
   #mergeSmall(): void {
     const pieces = this.#chunks;
@@ -125,7 +129,7 @@ export class FrameReader {
       const last = pieces.at(-1);
       const before = pieces.at(-2);
       if (last === undefined || before === undefined) return;
-      // Equals with equals, so that each byte is copied a few times only.
+      // Merge chunks of similar size only, so that each byte is copied just a few times.
       if (before.length > last.length || before.length > smallBytesMax) return;
       pieces.splice(-2);
       pieces.push(Buffer.concat([before, last]));

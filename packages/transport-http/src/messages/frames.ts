@@ -1,8 +1,8 @@
 /**
- * Frames: what goes over a connection, in both directions.
- * `length (4 bytes), CRC-32 of the payload (4 bytes), payload`, big-endian. TCP's own checksum lets
- * about one damaged segment in 65,536 pass; a damaged entry would be committed, so each frame has
- * one of its own. A frame without a payload says "still here", and ends a snapshot.
+ * The encoding of frames, used in both directions: length (4 bytes), CRC-32 of the payload (4
+ * bytes), payload; integers are big-endian. The checksum of TCP misses about one damaged segment in
+ * 65,536, and a damaged entry would be committed, so each frame has its own checksum. An empty
+ * frame asks for an answer on a stream, and ends a snapshot.
  */
 import { crc32 } from 'node:zlib';
 import {
@@ -20,7 +20,9 @@ const lengthBytes = 4;
 /** A frame without a payload. */
 export const emptyFrame: Buffer = Buffer.alloc(frameHeadBytes);
 
-/** The payload is not copied: it is the caller's until the frame is written. */
+/**
+ * The head of a frame. The payload is not copied: it must not change until the frame was written.
+ */
 export function frameHead(payload: Uint8Array): Buffer {
   const head = Buffer.allocUnsafe(frameHeadBytes);
   head.writeUInt32BE(payload.length, 0);
@@ -29,8 +31,8 @@ export function frameHead(payload: Uint8Array): Buffer {
 }
 
 /**
- * Messages in one frame, each behind its length; together they take `bytes` in it. What a message
- * says is copied.
+ * Encodes messages into one frame, each with its length before it. `bytes` is the sum of their
+ * `sizeInFrame`. The messages are copied.
  */
 export function encodeMessages(messages: readonly Message[], bytes: number): Buffer {
   const frame = Buffer.allocUnsafe(frameHeadBytes + bytes);
@@ -45,21 +47,21 @@ export function encodeMessages(messages: readonly Message[], bytes: number): Buf
   return frame;
 }
 
-/** What a message takes in a frame, in bytes, beside the frame's head. */
+/** The bytes that a message takes in the payload of a frame. */
 export const sizeInFrame = (message: Message): number => lengthBytes + messageEncodedSize(message);
 
 /**
- * Messages, entries, ids and other parts of one frame. Each becomes an object of 100 to 250 bytes,
- * whatever it takes in the frame: without a limit 34 MiB of empty entries would take gibibytes. A
- * frame of this code has at most 256 messages with two ids and more each, and 16,383 entries: see
- * `MessageQueue`.
+ * The most messages, entries, ids and other parts in one frame. Each becomes an object of 100 to
+ * 250 bytes, however small it is in the frame: without a limit, 34 MiB of empty entries would take
+ * gibibytes of memory. `MessageQueue` puts at most 256 messages, each with two or more ids, and
+ * 16,383 entries into a frame.
  */
 export const partsPerFrameMax = 32_768;
 
 /**
- * The messages of a frame. Their payloads are views into it: it belongs to them from now on.
+ * Decodes the messages of a frame. Their data are views of the payload, which must not be reused.
  *
- * @throws TransportError (`TRANSPORT_PROTOCOL`).
+ * @throws TransportError (`TRANSPORT_PROTOCOL`) if the payload is malformed.
  */
 export function decodeMessages(payload: Buffer): Message[] {
   const messages: Message[] = [];
@@ -78,9 +80,9 @@ export function decodeMessages(payload: Buffer): Message[] {
 }
 
 /**
- * The only message of a frame.
+ * Decodes a frame that consists of one message.
  *
- * @throws TransportError (`TRANSPORT_PROTOCOL`).
+ * @throws TransportError (`TRANSPORT_PROTOCOL`) if the message is malformed.
  */
 export function decodeSingle(payload: Buffer): Message {
   return decodePart(payload, { partsLeft: partsPerFrameMax });

@@ -1,6 +1,6 @@
 /**
- * The messages of one member on an upgraded connection, as they arrive, and the answers that say
- * how far.
+ * The receiving side of a stream: delivers the messages of one member and answers with the number
+ * of bytes that it has received.
  */
 import type { Duplex } from 'node:stream';
 import type { Message } from '@babuza/raftpb';
@@ -21,13 +21,13 @@ export class IncomingStream {
   readonly #claim: Claim;
   readonly #rate: RateWatch;
   readonly #takesReplies: boolean;
-  /** A frame for which the node has no room yet. */
+  /** A frame that waits until the node can take its entries. */
   #held: Buffer | undefined;
   #takenBytes = 0;
   #answeredBytes = 0;
   #heardMs: number;
 
-  /** The caller listens to the errors of the socket. */
+  /** The caller must listen to the errors of the socket. */
   constructor(
     wire: Wire,
     socket: Duplex,
@@ -46,7 +46,7 @@ export class IncomingStream {
     this.#reader = new FrameReader(framePayloadMax, this.#claim);
     this.#rate = new RateWatch(wire.clock, wire.settings.stallTimeoutMs);
     this.#heardMs = wire.clock.monotonicMs();
-    // Bytes that came with the head of the request.
+    // `head` holds the bytes that arrived with the head of the request.
     socket.unshift(head);
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('end', () => socket.destroy());
@@ -56,13 +56,13 @@ export class IncomingStream {
     });
   }
 
-  /** To be called several times within the stall timeout. */
+  /** Call it several times per stall timeout. */
   pulse(nowMs: number): void {
     const { stallTimeoutMs } = this.#wire.settings;
-    // The other side is not to blame for what is not read, and must hear that this one works.
+    // While this side does not read, the peer is not at fault, and must still get answers.
     if (this.#isPaused) this.#heardMs = nowMs;
     if (nowMs - this.#heardMs > stallTimeoutMs) this.#socket.destroy();
-    // One that reads no answers gets no more of them.
+    // Do not answer a peer that does not read the answers.
     else if (
       (this.#isPaused || this.#takenBytes > this.#answeredBytes) &&
       !this.#socket.writableNeedDrain
@@ -80,8 +80,8 @@ export class IncomingStream {
   }
 
   /**
-   * Sends a small message back on the connection. Whether that was possible: the other side takes
-   * such messages, and has read those before.
+   * Sends a small message to the peer on this stream. Returns false if the peer does not accept
+   * replies, has not read the earlier ones, or the message is too large.
    */
   reply(message: Message): boolean {
     const bytes = sizeInFrame(message);
@@ -95,7 +95,7 @@ export class IncomingStream {
     return true;
   }
 
-  /** Whether nothing is read: a frame waits for its memory, or for room in the node. */
+  /** Whether reading is paused: a frame waits for its memory or for the node. */
   get #isPaused(): boolean {
     return this.#held !== undefined || this.#reader.isWaiting;
   }
@@ -113,7 +113,7 @@ export class IncomingStream {
     this.#takenBytes += chunk.length;
     countersOf(this.from).receivedBytes += chunk.length;
     if (!this.#rate.came(chunk.length)) {
-      const problem = `a frame came with less than ${bytesPerSecondMin} bytes a second`;
+      const problem = `a frame arrived at less than ${bytesPerSecondMin} bytes per second`;
       this.#end(new TransportError('TRANSPORT_BROKEN', problem));
       return;
     }
@@ -121,10 +121,10 @@ export class IncomingStream {
     this.#work();
   }
 
-  /** Hands over what is complete, and reads on unless something has to wait. */
+  /** Delivers all complete frames, and continues to read unless a frame has to wait. */
   #work(): void {
     try {
-      // "Still there?"
+      // The peer has sent an empty frame, which asks for an answer.
       const isAsked = this.#handOver();
       if (this.#socket.destroyed) return;
       if (isAsked && !this.#socket.writableNeedDrain) this.#answer();
@@ -141,7 +141,7 @@ export class IncomingStream {
     }
   }
 
-  /** Whether an answer was asked for. */
+  /** Delivers complete frames. Returns whether the peer has asked for an answer. */
   #handOver(): boolean {
     const { from } = this;
     let isAsked = false;

@@ -1,18 +1,21 @@
 /**
- * What waits to be sent to one peer: bounded in number and bytes. What does not fit is the caller's
- * to report.
+ * The queue of messages to one peer, limited in number and bytes. The caller reports the messages
+ * that do not fit.
  */
 import type { Message } from '@babuza/raftpb';
 import { encodeMessages } from './frames.ts';
 
-/** How much may wait, and how much of it goes into one frame. */
+/** The limits of the queue and of a frame. */
 export interface QueueBounds {
   readonly messagesMax: number;
-  /** Bytes of all messages together. An empty queue takes one message of any size. */
+  /** The bytes of all messages together. An empty queue takes one message of any size. */
   readonly bytesMax: number;
-  /** A frame is closed when it has this many bytes: the next messages go into another. */
+  /** A frame that has this many bytes is complete; the next messages go into another one. */
   readonly frameBytesAimed: number;
-  /** Or so many entries: the receiver refuses a frame of very many, see `partsPerFrameMax`. */
+  /**
+   * A frame that has this many entries is complete, because the receiver limits the parts of a
+   * frame: see `partsPerFrameMax`.
+   */
   readonly frameEntriesAimed: number;
 }
 
@@ -46,7 +49,7 @@ export class MessageQueue {
     return this.#bytes;
   }
 
-  /** `size`: as `sizeInFrame` has it. Whether it was taken. */
+  /** Adds a message of `size` bytes (`sizeInFrame`). Returns false if it does not fit. */
   push(message: Message, size: number): boolean {
     const { messagesMax, bytesMax } = this.#bounds;
     const isFull =
@@ -59,7 +62,7 @@ export class MessageQueue {
     return true;
   }
 
-  /** The oldest messages in one frame, encoded. */
+  /** Removes the oldest messages and encodes them as one frame. */
   shift(): MessageFrame {
     let count = 0;
     let bytes = 0;
@@ -77,7 +80,7 @@ export class MessageQueue {
     return { bytes: encodeMessages(messages, bytes), messages: messages.length };
   }
 
-  /** Returns how many there were. */
+  /** Empties the queue. Returns how many messages it had. */
   clear(): number {
     const count = this.#messages.length;
     this.#messages = [];

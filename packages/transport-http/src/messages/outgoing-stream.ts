@@ -1,9 +1,9 @@
 /**
- * The way of messages to one peer: a connection that was upgraded, written to by this side only.
- * The other side answers with how many bytes it has taken, several times within the stall timeout:
- * so a peer that hangs, and a connection of which only this half is left, are told from one that is
- * quiet. A member that does not know this one yet puts its messages between these answers; those
- * with entries wait until this node has room for them, and nothing is read then.
+ * The sending side of a stream: an upgraded connection on which this member sends messages to one
+ * peer. The peer answers several times per stall timeout with the number of bytes that it has
+ * received. So a peer that hangs, or a half-open connection, can be told from a quiet one. A peer
+ * that does not know this member's address yet sends its messages between these answers. Reading
+ * pauses while such a message has entries and the node cannot take them.
  */
 import type { Duplex } from 'node:stream';
 import { answerOf, ask } from '../connections/client.ts';
@@ -16,40 +16,47 @@ import type { MessageFrame } from './message-queue.ts';
 import { routeTo, type Target } from '../connections/route.ts';
 import { paths, streamProtocol, type Wire } from '../wire.ts';
 
-/** A way to one peer that is open. */
+/** An open connection to one peer for messages. */
 export interface MessageLink {
-  /** False: each frame is a request, and between two of them nothing is lost with it. */
+  /**
+   * With false, each frame is a request, so the link can be closed between two requests without
+   * losing messages.
+   */
   readonly isStream: boolean;
-  /** False while what was written before has not left. */
+  /** False while earlier frames are still being sent. */
   readonly canTake: boolean;
   write(frame: MessageFrame): void;
-  /** To be called several times within the stall timeout. */
+  /** Call it several times per stall timeout. */
   pulse(nowMs: number): void;
   /**
-   * The other side has connected to this one anew: it may know nothing of this connection any more.
+   * The peer has opened a new connection to this member, so it may have restarted and lost this
+   * connection.
    */
   doubt(nowMs: number): void;
-  /** This process was asleep: what has not come meanwhile says nothing about the other side. */
+  /** This process was suspended, so the silence is no evidence against the peer. */
   forgive(nowMs: number): void;
   close(): void;
 }
 
 export interface LinkEvents {
-  /** It can take more. */
+  /** The link can take more frames. */
   readonly onReady: () => void;
-  /** The other side works: something was answered. */
+  /** The peer is alive: it has answered. */
   readonly onAnswer: () => void;
-  /** It is of no use any more. Called once, never after `close`. */
+  /** The link has failed. Called at most once, and never after `close`. */
   readonly onBroken: (error: TransportError) => void;
 }
 
-/** So much may lie before the socket: enough that the next frame is encoded while one is sent. */
+/**
+ * The socket may buffer this many unsent bytes, so that the next frame is encoded while one is
+ * sent.
+ */
 const unsentBytesMax = 1024 * 1024;
 const answerBytes = 8;
-/** Of the stall timeout: so long a doubtful connection has for an answer. */
+/** The share of the stall timeout within which a suspect connection must answer. */
 const doubtShare = 0.3;
 
-/** Rejects as `answerOf` does. */
+/** Opens a stream. Rejects as `answerOf` and `routeTo` do. */
 export async function openStream(
   wire: Wire,
   target: Target,
@@ -63,12 +70,12 @@ export async function openStream(
   const { response, socket, head } = await answerOf(wire, route, request);
   if (socket === undefined) {
     response.destroy();
-    throw new TransportError('TRANSPORT_PROTOCOL', `member ${target.id} opened no stream`);
+    throw new TransportError('TRANSPORT_PROTOCOL', `member ${target.id} did not open a stream`);
   }
   return new OutgoingStream(wire, target, socket, head, events);
 }
 
-/** The sending half of a connection that was upgraded. */
+/** The client side of an upgraded connection. */
 export class OutgoingStream implements MessageLink {
   readonly isStream = true;
   readonly #wire: Wire;
@@ -76,7 +83,7 @@ export class OutgoingStream implements MessageLink {
   readonly #socket: Duplex;
   readonly #events: LinkEvents;
   readonly #answers = new FrameReader(smallFrameBytesMax);
-  /** A reply with entries for which the node has no room yet. */
+  /** A message from the peer that waits until the node can take its entries. */
   #held: Buffer | undefined;
   #answeredMs: number;
   #isOver = false;
@@ -114,13 +121,13 @@ export class OutgoingStream implements MessageLink {
 
   pulse(nowMs: number): void {
     const { stallTimeoutMs } = this.#wire.settings;
-    // The other side is not to blame for what is not read.
+    // While this side does not read, the peer is not at fault.
     if (this.#held !== undefined) this.#answeredMs = nowMs;
     if (nowMs - this.#answeredMs > stallTimeoutMs) {
-      this.#break(`nothing was answered for ${stallTimeoutMs} ms`);
+      this.#break(`no answer arrived for ${stallTimeoutMs} ms`);
       return;
     }
-    // Asks for an answer, at the pace of this side: the other one may be more patient.
+    // Ask for an answer, because the peer may have a longer stall timeout and answer less often.
     this.#socket.write(emptyFrame);
   }
 
@@ -145,7 +152,7 @@ export class OutgoingStream implements MessageLink {
     this.#work();
   }
 
-  /** Hands over what is complete, and reads on unless a reply has to wait. */
+  /** Processes all complete frames, and continues to read unless a message has to wait. */
   #work(): void {
     try {
       const hasAnswered = this.#handOver();
@@ -156,18 +163,18 @@ export class OutgoingStream implements MessageLink {
       this.#answeredMs = this.#wire.clock.monotonicMs();
       this.#events.onAnswer();
     } catch (error) {
-      this.#break('the other side answers something else than this protocol', error);
+      this.#break('the other side does not follow the protocol', error);
     }
   }
 
-  /** Whether something was answered. */
+  /** Delivers complete frames. Returns whether there was one. */
   #handOver(): boolean {
     const { id } = this.#target;
     let hasAnswered = false;
     let payload = this.#held ?? this.#answers.next();
     while (payload !== undefined && !this.#isOver) {
       hasAnswered = true;
-      // No message is so short.
+      // An answer has 8 bytes; every frame of messages is longer.
       if (payload.length !== answerBytes) {
         const room = roomFor(this.#wire, payload);
         if (room !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * The way of messages to one peer where something between the two lets no stream through: each
- * frame is a request, one at a time, and what gathers meanwhile is the next one.
+ * Sends messages to one peer if a proxy in between does not allow streams: each frame is a request,
+ * one at a time. Messages that arrive during a request go into the next one.
  */
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
@@ -46,7 +46,7 @@ export class RequestLink implements MessageLink {
     );
   }
 
-  /** Requests have their own time limit. */
+  /** Nothing to do: requests have their own timeout. */
   pulse(): void {}
 
   doubt(): void {}
@@ -73,8 +73,8 @@ export class RequestLink implements MessageLink {
   }
 
   /**
-   * Until the answer has ended. While the other side reads what comes slowly it says that it does,
-   * now and then.
+   * Resolves when the answer has ended. A peer that reads a slow body sends progress lines in its
+   * answer.
    */
   async #end(response: IncomingMessage): Promise<void> {
     const { clock, settings } = this.#wire;

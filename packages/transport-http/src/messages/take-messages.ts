@@ -1,4 +1,4 @@
-/** A request with messages in its body, and its answer. */
+/** Processes a request with messages in its body. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admitted } from '../server/admission.ts';
 import { framesOf } from './body.ts';
@@ -9,8 +9,8 @@ import { tellWorking, workingMs } from '../server/tell-working.ts';
 import type { Wire } from '../wire.ts';
 
 /**
- * Answered when all of them have arrived. On a slow way that takes longer than the sender waits: it
- * is told meanwhile.
+ * Answers when all messages have arrived. Over a slow network that may take longer than the
+ * sender's stall timeout, so progress lines are sent meanwhile.
  */
 export async function takeMessages(
   { wire, members }: { readonly wire: Wire; readonly members: Members },

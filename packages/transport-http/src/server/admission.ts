@@ -1,4 +1,4 @@
-/** Who is let in, by the handshake in the head of a request. */
+/** Decides from the handshake in the head of a request whether its sender is admitted. */
 import type { IncomingMessage } from 'node:http';
 import { remoteAddressOf } from '../access/member-addresses.ts';
 import type { RefusalReason } from '../errors.ts';
@@ -15,14 +15,14 @@ import { framePayloadMaxFor, introduced, type Wire } from '../wire.ts';
 export interface Admitted {
   readonly isFine: true;
   readonly from: bigint;
-  /** The largest payload of a frame of its messages. */
+  /** The largest payload of a frame that is accepted from it, in bytes. */
   readonly framePayloadMax: number;
-  /** Whether it takes messages in the answers of a stream. */
+  /** Whether it accepts messages in the answers on its stream. */
   readonly takesReplies: boolean;
   readonly answer: string;
 }
 
-/** The other side hears this one word; what differs is logged here. */
+/** The refusal. The other side gets the reason only; the details are logged on this side. */
 export interface Refused {
   readonly isFine: false;
   readonly reason: RefusalReason;
@@ -37,18 +37,18 @@ export class Admission {
     this.#members = members;
   }
 
-  /** Who asks, or why it is not let in. */
+  /** Identifies the sender of a request, or says why it is refused. */
   of(request: IncomingMessage): Admitted | Refused {
     const wire = this.#wire;
     try {
       const theirs = decodeHandshake(request.headers[handshakeHeader]);
       const ours = wire.handshakeTo(theirs.from);
-      const judge = (id: bigint, introduction: string | undefined) =>
+      const admitByNode = (id: bigint, introduction: string | undefined) =>
         wire.handler.admit(id, introduction);
       const refusal =
         this.#otherCertificate(request, theirs.from) ??
         this.#otherOpener(request, theirs.from) ??
-        this.#members.admit(theirs, ours, judge, remoteAddressOf(request.socket));
+        this.#members.admit(theirs, ours, admitByNode, remoteAddressOf(request.socket));
       if (refusal !== undefined) {
         this.#tellRefusal(theirs.from, refusal);
         return { isFine: false, reason: refusal.reason };
@@ -65,30 +65,36 @@ export class Admission {
         answer: encodeHandshake(introduced(wire, ours)),
       };
     } catch (error) {
-      // Anybody who finds the port can cause it: no reason for a warning.
+      // Any program that can reach the port can cause this, so it is not worth a warning.
       const key = `handshake ${String(error)}`;
-      wire.strangersLog.tell('debug', key, 'a request without a handshake', { error });
+      wire.strangersLog.tell('debug', key, 'a request without a valid handshake', { error });
       return { isFine: false, reason: 'bad-handshake' };
     }
   }
 
-  /** Before anything else that was said counts. A member that was removed hears that it was. */
+  /**
+   * Checks the certificate before any other field of the handshake is trusted. A removed member
+   * skips this check, so that it is told that it was removed.
+   */
   #otherCertificate({ socket }: IncomingMessage, from: bigint): Refusal | undefined {
     if (this.#members.isRemoved(from)) return undefined;
     const message = this.#wire.certificates.problemOf(socket, from, 'client');
     return message === undefined ? undefined : { reason: 'other-certificate', message };
   }
 
-  /** Who has taken a connection over speaks for the member that has opened it, at most. */
+  /**
+   * A connection can speak only for the member that opened it. So an attacker who takes over the
+   * connection of one member cannot send as another.
+   */
   #otherOpener({ socket }: IncomingMessage, from: bigint): Refusal | undefined {
     const opener = this.#wire.openers.get(socket);
     if (opener === undefined || opener === from) return undefined;
-    const message = `member ${opener} has opened the connection, and a request on it says that it is of member ${from}`;
+    const message = `member ${opener} has opened the connection, but a request on it claims to come from member ${from}`;
     return { reason: 'other-node', message };
   }
 
   #tellRefusal(from: bigint, { reason, message }: Refusal): void {
-    // Refused by the node, which has told why.
+    // The node refused it and has logged the details itself.
     if (message === reason) return;
     const key = `${from} ${reason}`;
     this.#wire.strangersLog.tell('warn', key, 'a member was refused', { from, reason, message });

@@ -1,56 +1,64 @@
 /**
- * Keeps the requests of a connection in their order. Node.js emits a request while those before it
- * on the same connection are not answered yet; if it were served at once, the messages of both
- * would reach the node in a mixed order.
+ * Serves the requests of a connection one after the other. Node.js emits a request even if earlier
+ * ones on the same connection have not been answered; serving it at once would mix the messages of
+ * both requests.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** How many requests of a connection may be without an answer. A member waits for each answer. */
+/**
+ * The most requests without an answer on one connection. A member sends one and waits for its
+ * answer, so only a faulty or hostile client exceeds this.
+ */
 const unansweredMax = 64;
-/** What the objects of a request take beside its head, in bytes, amply. */
+/**
+ * A generous estimate of the memory that the objects of a request take, apart from its head, in
+ * bytes.
+ */
 const requestBytes = 8192;
 /**
- * The heads of waiting requests are texts of two bytes a character in the worst case, raw and
- * parsed.
+ * In the worst case a head is kept twice, raw and parsed, as strings of two bytes per character.
  */
 const bytesPerCharacter = 4;
-/** Of the memory of all that arrives, waiting requests may take so much beside. */
+/** Waiting requests may take this share of `incomingBytesMax`, in addition to it. */
 const shareOfBudget = 1 / 16;
 
 /** The requests of one connection. */
 interface Requests {
   unanswered: number;
-  /** Resolves when the last one that has come is served. */
+  /** Resolves when the last request that has arrived is served. */
   serving?: Promise<void>;
 }
 
 export class RequestOrder {
   readonly #requests = new WeakMap<Duplex, Requests>();
   readonly #waitingBytesMax: number;
-  /** Of requests that wait for those before them, on all connections. */
+  /** Memory of the requests that wait for earlier ones, over all connections, in bytes. */
   #waitingBytes = 0;
 
-  /** `incomingBytesMax`: as the option has it. */
+  /** `incomingBytesMax` is the value of the option. */
   constructor(incomingBytesMax: number) {
     this.#waitingBytesMax = incomingBytesMax * shareOfBudget;
   }
 
-  /** What requests take that wait for others, in bytes. */
+  /** The memory of the requests that wait for earlier ones, in bytes. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** Whether bytes that are sent now would come before or within the answer to a request. */
+  /**
+   * Whether the connection has unanswered requests, so that bytes sent now would arrive before or
+   * within an answer.
+   */
   hasUnanswered(connection: Duplex): boolean {
     return this.#of(connection).unanswered > 0;
   }
 
   /**
-   * Calls `serve` when the requests before this one on its connection are served: at once where
-   * there are none. `serve` must not reject. More than 64 requests without an answer end the
-   * connection, and so does one that waits while those that wait on all connections take their part
-   * of the memory: each costs memory, and nothing else would bound their number.
+   * Calls `serve`, which must not reject, when the earlier requests on this connection have been
+   * served; at once if there are none. Each waiting request costs memory, and nothing else bounds
+   * their number. So the connection is closed if it has more than 64 unanswered requests, or if the
+   * waiting requests of all connections together exceed their share of the memory.
    */
   add(request: IncomingMessage, response: ServerResponse, serve: () => Promise<void>): void {
     const { socket } = request;

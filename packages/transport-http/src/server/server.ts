@@ -1,6 +1,6 @@
 /**
- * What other members ask of this one, over HTTP. Nobody is heard before the handshake has told who
- * it is.
+ * Serves the requests of other members over HTTP. A request is processed only after its handshake
+ * was accepted.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -28,7 +28,7 @@ export interface ServerParts {
   readonly wire: Wire;
   readonly members: Members;
   readonly snapshots: SnapshotReceiver;
-  /** A member that was let in on a connection that is new. */
+  /** Called when a member is admitted on a new connection. */
   readonly onMember: (id: bigint) => void;
 }
 
@@ -37,17 +37,20 @@ export class MessageServer {
   readonly #server: Server;
   readonly #streams = new Map<bigint, IncomingStream>();
   /**
-   * All of them: the HTTP server forgets those that were upgraded, and never knew those in a TLS
+   * All open sockets. The HTTP server does not track sockets that were upgraded or are in a TLS
    * handshake.
    */
   readonly #sockets = new Set<Socket>();
   readonly #order: RequestOrder;
-  /** Who has spoken last on each connection. */
+  /** The peer that each connection belongs to. */
   readonly #speakers: PeerConnections;
   readonly #admission: Admission;
   readonly #entrance: Entrance;
   #refusedConnections = 0;
-  /** Why no connection could be accepted, as it was logged; until one was accepted again. */
+  /**
+   * The last error of accepting a connection that was logged; cleared when a connection is
+   * accepted.
+   */
   #toldNotAccepted: string | undefined;
 
   constructor(parts: ServerParts, server: Server = newServer(parts.wire)) {
@@ -56,11 +59,11 @@ export class MessageServer {
     this.#speakers = new PeerConnections((id) => parts.members.membership.has(id));
     this.#admission = new Admission(parts.wire, parts.members);
     this.#server = server;
-    // An expectation that nobody here knows of is passed over: Node.js would answer, and hear on
-    // for ever.
+    // Serve requests with an unknown `Expect` header as usual. Otherwise Node.js would answer them
+    // itself and keep the connection open.
     for (const event of ['request', 'checkExpectation'] as const) {
       this.#server.on(event, (request: IncomingMessage, response: ServerResponse) => {
-        // A connection that breaks is found where it is read or written.
+        // Errors of the connection surface where it is read or written.
         request.on('error', () => undefined);
         response.on('error', () => undefined);
         this.#order.add(request, response, () => this.#serve(request, response));
@@ -68,7 +71,7 @@ export class MessageServer {
     }
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.on('clientError', (error, socket) => {
-      // What speaks no TLS understands no answer.
+      // A client that does not speak TLS would not understand an HTTP answer.
       if (!isOfHttp(error)) {
         socket.destroy();
         return;
@@ -86,13 +89,14 @@ export class MessageServer {
     });
   }
 
-  /** Who was not let in, or spoke nothing that is understood here. */
+  /** Connections and requests that were refused or could not be understood. */
   get refusedConnections(): number {
     return this.#refusedConnections;
   }
 
   /**
-   * The port that it listens on. Rejects with `TRANSPORT_LISTEN`, or with the reason of the signal.
+   * Starts to listen and resolves to the port. Rejects with `TRANSPORT_LISTEN`, with
+   * `TRANSPORT_INSECURE`, or with the reason of the signal.
    */
   async listen(signal: AbortSignal): Promise<number> {
     const { host, port } = this.#parts.wire.settings.listen;
@@ -109,13 +113,14 @@ export class MessageServer {
         resolve();
       });
     });
-    const place = this.#server.address();
-    return typeof place === 'object' && place !== null ? place.port : port;
+    const bound = this.#server.address();
+    return typeof bound === 'object' && bound !== null ? bound.port : port;
   }
 
   /**
-   * A process without a descriptor cannot accept connections. The server still listens, and the
-   * other side connects again. Without a listener such an error would end the process.
+   * Logs an error of accepting connections, such as a process that has run out of file descriptors.
+   * The server still listens, and clients connect again. Without a listener such an error would end
+   * the process.
    */
   #notAccepted(error: Error): void {
     if (error.message === this.#toldNotAccepted) return;
@@ -129,13 +134,13 @@ export class MessageServer {
       return own?.address;
     } catch (cause) {
       signal.throwIfAborted();
-      const hint = 'give listen.host an IP address of this machine, or a name that is resolved';
+      const hint = 'give listen.host an IP address of this machine, or a name that resolves to one';
       const problem = `cannot listen on ${host}: ${describeCause(cause)}; ${hint}`;
       throw new TransportError('TRANSPORT_LISTEN', problem, { cause });
     }
   }
 
-  /** To be called several times within the stall timeout. */
+  /** Call it several times per stall timeout. */
   pulse(nowMs: number): void {
     for (const stream of this.#streams.values()) stream.pulse(nowMs);
   }
@@ -145,14 +150,14 @@ export class MessageServer {
   }
 
   /**
-   * Sends a message back on the stream that its receiver has opened. Whether there is one that
-   * takes it.
+   * Sends a message on the stream that its receiver has opened. Returns false if there is no such
+   * stream or it cannot take the message.
    */
   reply(message: Message): boolean {
     return this.#streams.get(message.to)?.reply(message) ?? false;
   }
 
-  /** What comes from a member that was removed. */
+  /** Closes the stream from a member that was removed. */
   endStreamOf(id: bigint): void {
     this.#streams.get(id)?.destroy();
   }
@@ -164,10 +169,10 @@ export class MessageServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // An earlier request has ended the connection. What comes behind that one does not count.
+    // An earlier request has ended the connection, so later requests on it are ignored.
     if (isEnding(request.socket)) return;
-    // Otherwise Node.js closes the connection behind the answer, whatever of the request was not
-    // read yet: the other side may never see the answer then.
+    // Without this header Node.js closes the connection right after the answer, even if parts of
+    // the request are unread. The other side could then lose the answer.
     response.setHeader('Connection', 'keep-alive');
     const admitted = this.#admit(request);
     if (!admitted.isFine) {
@@ -204,22 +209,24 @@ export class MessageServer {
     } else if (route === `POST ${paths.snapshot}`) {
       await snapshots.take(from, request, response);
     } else if (route === `GET ${paths.stream}`) {
-      // Something in between took the wish to upgrade away. No refusal: there are requests for
-      // this.
+      // A proxy has removed the `Upgrade` header. This is not a refusal: the sender uses requests
+      // instead of a stream.
       response.writeHead(426, { Connection: 'close' }).end('a stream needs an upgrade');
     } else refuse(response, 'not-found');
   }
 
   /**
-   * Whether an answer beside those to requests may be sent. Before or within the answer to an
-   * earlier request it would be taken for that one, and behind a refusal nothing counts.
+   * Whether a final answer may be written to the connection now. While an earlier request is
+   * unanswered, the client would take it for that request's answer; after a refusal nothing more is
+   * sent.
    */
   #mayAnswer(connection: Duplex): boolean {
     return !isEnding(connection) && !this.#order.hasUnanswered(connection);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Node.js listens no more. A connection that breaks is closed, which its owner notices.
+    // Node.js has removed its error listener. A broken connection emits `close` as well, which the
+    // stream handles.
     socket.on('error', () => undefined);
     if (!this.#mayAnswer(socket)) {
       socket.destroy();
@@ -246,7 +253,7 @@ export class MessageServer {
     this.#openStream(admitted, socket, head);
   }
 
-  /** One stream from each member: a new one means that the other side has given up the old one. */
+  /** Each member has one stream: a new one means that the other side has abandoned the old one. */
   #openStream(admitted: Admitted, socket: Duplex, head: Buffer): void {
     const { from } = admitted;
     this.#streams.get(from)?.destroy();

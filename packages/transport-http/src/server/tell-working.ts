@@ -1,11 +1,17 @@
-/** What the receiver says while it takes what is large: that it still does. */
+/**
+ * Progress lines that a receiver sends while it processes a large body, so that the sender does not
+ * time out.
+ */
 import type { ServerResponse } from 'node:http';
 import type { Wire } from '../wire.ts';
 
-/** A line of JSON that says no more. */
+/** A line of JSON without fields: the receiver is still working. */
 export const workingLine = '{}\n';
 
-/** Begins the answer after `firstMs`, and goes on until the returned function is called. */
+/**
+ * Writes the first line after `firstMs` and further ones at an interval, until the returned
+ * function is called. The first line also begins the answer.
+ */
 export function tellWorking(
   response: ServerResponse,
   { clock, settings }: Pick<Wire, 'clock' | 'settings'>,
@@ -19,5 +25,5 @@ export function tellWorking(
   return () => timer.cancel();
 }
 
-/** Several times within the patience of the other side. */
+/** The interval between two lines: five per stall timeout of the other side, in ms. */
 export const workingMs = ({ stallTimeoutMs }: Wire['settings']): number => stallTimeoutMs / 5;

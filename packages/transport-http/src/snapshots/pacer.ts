@@ -1,4 +1,4 @@
-/** Keeps what passes below a rate, in bytes a second. All who pass share it. */
+/** Limits the rate of all callers together, in bytes per second. */
 import { pause, type Clock } from '@babuza/vfs';
 
 export class Pacer {
@@ -11,7 +11,7 @@ export class Pacer {
     this.#bytesPerMs = bytesPerSecond / 1000;
   }
 
-  /** Resolves when so many bytes may pass. Rejects with the reason of the signal. */
+  /** Resolves when this many bytes may be sent. Rejects with the reason of the signal. */
   async pass(bytes: number, signal: AbortSignal): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     const waitMs = Math.max(0, this.#freeMs - nowMs);

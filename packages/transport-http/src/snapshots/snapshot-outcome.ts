@@ -1,6 +1,6 @@
 /**
- * What the receiver of a snapshot says while it takes it: a line of JSON now and then, and a last
- * one.
+ * The answer of the receiver of a snapshot: progress lines in JSON while it works, and a last line
+ * with the outcome.
  */
 import type { IncomingMessage } from 'node:http';
 import { printableError } from '../access/printable.ts';
@@ -9,7 +9,7 @@ import { TransportError } from '../errors.ts';
 import { startStallWatch } from '../connections/stall-watch.ts';
 import type { Wire } from '../wire.ts';
 
-export interface SnapshotFate {
+export interface SnapshotOutcome {
   readonly taken: boolean;
   readonly reason: string;
   readonly message: string;
@@ -17,21 +17,21 @@ export interface SnapshotFate {
 
 const lineBytesMax = 16 * 1024;
 
-export const fateLine = (fate: SnapshotFate): string => `${JSON.stringify(fate)}\n`;
+export const outcomeLine = (outcome: SnapshotOutcome): string => `${JSON.stringify(outcome)}\n`;
 
 /**
- * The last word. Rejects with `TRANSPORT_BROKEN` when it does not come, or nothing comes for the
- * stall timeout.
+ * Reads the answer up to the outcome. Rejects with `TRANSPORT_BROKEN` if the answer ends without
+ * it, or if nothing arrives for the stall timeout.
  */
-export async function fateOf(
+export async function outcomeOf(
   response: IncomingMessage,
   { clock, settings }: Wire,
   { id, address }: Target,
-): Promise<SnapshotFate> {
+): Promise<SnapshotOutcome> {
   const broken = (why: string, cause?: unknown): TransportError =>
     new TransportError(
       'TRANSPORT_BROKEN',
-      `member ${id} at ${address} did not say whether it took the snapshot: ${why}`,
+      `member ${id} at ${address} did not report whether it stored the snapshot: ${why}`,
       { cause },
     );
   const watch = () =>
@@ -49,14 +49,14 @@ export async function fateOf(
       const lines = text.split('\n');
       text = lines.pop() ?? '';
       for (const line of lines) {
-        const fate = read(line);
-        if (fate !== undefined) return fate;
+        const outcome = read(line);
+        if (outcome !== undefined) return outcome;
       }
     }
   } catch (error) {
     if (error instanceof TransportError) throw error;
-    // The parser of JSON repeats what it has found.
-    if (error instanceof SyntaxError) throw broken('its answer is no JSON', printableError(error));
+    // The message of a JSON parser quotes its input, which comes from the other side.
+    if (error instanceof SyntaxError) throw broken('its answer is not JSON', printableError(error));
     throw broken('the connection broke', error);
   } finally {
     timer.cancel();
@@ -64,8 +64,8 @@ export async function fateOf(
   throw broken('its answer ended early');
 }
 
-/** `undefined` for a line that only says that the receiver works. */
-function read(line: string): SnapshotFate | undefined {
+/** Returns `undefined` for a progress line. */
+function read(line: string): SnapshotOutcome | undefined {
   const value: unknown = JSON.parse(line);
   if (typeof value !== 'object' || value === null || !('taken' in value)) return undefined;
   const textOf = (name: string): string => {

@@ -1,20 +1,22 @@
 /**
- * Takes snapshots from other members. One at a time from each: a new attempt ends the one before,
- * which may not know yet that its connection is gone. While the node works the sender is told so.
+ * Receives snapshots from other members, one at a time from each. A new attempt ends the previous
+ * one, which may not have noticed yet that its connection is gone. While the node stores the data,
+ * progress lines keep the sender from timing out.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MessageType, type Message } from '@babuza/raftpb';
+import { codeOf } from '@babuza/vfs';
 import { framesOf } from '../messages/body.ts';
 import { TransportError } from '../errors.ts';
 import { decodeSingle } from '../messages/frames.ts';
 import { offsetHeader } from './snapshot-sender.ts';
-import { fateLine, type SnapshotFate } from './snapshot-outcome.ts';
+import { outcomeLine, type SnapshotOutcome } from './snapshot-outcome.ts';
 import { tellWorking } from '../server/tell-working.ts';
 import { snapshotFrameMaxOf, type Wire } from '../wire.ts';
 
 /**
- * Requests about snapshots of one peer that are under way. A member has two, and some whose
- * connection is gone.
+ * The most snapshot requests of one peer at a time. A member has two, and possibly a few whose
+ * connection is already gone.
  */
 const underWayMax = 8;
 
@@ -32,13 +34,14 @@ export class SnapshotReceiver {
     this.#wire = wire;
   }
 
-  /** How much of a snapshot is here; the answer is a number in decimal digits. */
+  /** Answers how many bytes of a snapshot this node already has, as a decimal number. */
   async tellReceived(from: bigint, request: IncomingMessage): Promise<string> {
     const frames = this.#frames(from, request);
     const leave = this.#enter(from);
     try {
       const message = await this.#message(from, frames);
-      // What is still being taken would change under the sender's eyes.
+      // End a transfer that is under way first, because the number of bytes would change while the
+      // sender reads the answer.
       await this.end(from);
       return String(await this.#wire.handler.receivedSnapshotBytes(message));
     } finally {
@@ -47,7 +50,7 @@ export class SnapshotReceiver {
     }
   }
 
-  /** Answers 200 at once, and says in the body what became of it. */
+  /** Receives a snapshot. Answers 200 at once and reports the outcome in the body. */
   async take(from: bigint, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const frames = this.#frames(from, request);
     const leave = this.#enter(from);
@@ -60,16 +63,16 @@ export class SnapshotReceiver {
   }
 
   /**
-   * Counts a request that is under way: where the disk hangs none of them ends, also when its
-   * connection does. Returns what is to be called at its end.
+   * Counts a request that is under way. If the disk hangs, requests do not end even when their
+   * connections close, so their number must be limited. Returns a function to call at the end.
    *
-   * @throws TransportError (`TRANSPORT_REFUSED`, `too-much`).
+   * @throws TransportError (`TRANSPORT_REFUSED`, reason `too-much`).
    */
   #enter(from: bigint): () => void {
     const payer = this.#wire.budget.payerOf(from);
     const count = (this.#underWay.get(payer) ?? 0) + 1;
     if (count > underWayMax) {
-      const problem = `member ${from} has ${underWayMax} requests about snapshots under way already`;
+      const problem = `member ${from} already has ${underWayMax} snapshot requests under way`;
       throw new TransportError('TRANSPORT_REFUSED', problem, { reason: 'too-much' });
     }
     this.#underWay.set(payer, count);
@@ -87,20 +90,21 @@ export class SnapshotReceiver {
     response: ServerResponse,
   ): Promise<void> {
     const message = await this.#message(from, frames);
-    // Several attempts may wait for the end of the same one: each ends the one before.
+    // Several attempts may wait here for the same transfer to end; each then ends the one before
+    // it.
     while (this.#receptions.has(from)) await this.end(from);
     if (response.closed) return;
     const ending = new AbortController();
     response.once('close', () => ending.abort(broken('the connection was closed')));
     const stopReading = (): void => {
-      // After the last word the sender may be in the middle of a chunk: a broken connection would
-      // take the word with it.
+      // The outcome has been written, but the sender may still be writing a chunk. Resetting the
+      // connection now could discard the outcome before the sender reads it.
       if (!response.writableFinished) request.destroy();
     };
-    // A read that waits for what will not come ends with it.
+    // Destroying the request also ends a read that is waiting for more data.
     ending.signal.addEventListener('abort', stopReading, { once: true });
     const receiving = this.#receive(message, offsetOf(request), frames, response, ending);
-    // Later attempts wait for the end of this one, however it ends.
+    // Later attempts wait for the end of this one, whether it succeeds or fails.
     const reception = { ending, done: receiving.catch(() => undefined) };
     this.#receptions.set(from, reception);
     try {
@@ -114,7 +118,7 @@ export class SnapshotReceiver {
     await Promise.all([...this.#receptions.keys()].map((from) => this.end(from)));
   }
 
-  /** Ends what is being taken from a member. */
+  /** Ends the transfer from a member that is under way, if any. */
   async end(from: bigint): Promise<void> {
     const reception = this.#receptions.get(from);
     reception?.ending.abort(broken('another attempt has begun, or this member ends'));
@@ -131,44 +135,45 @@ export class SnapshotReceiver {
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
     const stopTelling = tellWorking(response, this.#wire, 0);
     try {
-      const fate = await this.#fate(message, offset, frames, signal);
-      if (!signal.aborted) response.end(fateLine(fate));
+      const outcome = await this.#outcome(message, offset, frames, signal);
+      if (!signal.aborted) response.end(outcomeLine(outcome));
       else response.destroy();
     } finally {
       stopTelling();
     }
   }
 
-  async #fate(
+  async #outcome(
     message: Message,
     offset: number,
     frames: AsyncGenerator<Buffer, void, void>,
     signal: AbortSignal,
-  ): Promise<SnapshotFate> {
+  ): Promise<SnapshotOutcome> {
     const { handler } = this.#wire;
     let isBroken = false;
     const onBroken = (): void => void (isBroken = true);
     try {
       const received = await handler.receivedSnapshotBytes(message);
       if (received !== offset) {
-        const problem = `${received} bytes are here, and it begins at ${offset}`;
+        const problem = `the receiver has ${received} bytes, and the request begins at byte ${offset}`;
         return { taken: false, reason: 'other-offset', message: problem };
       }
       const counted = this.#counted(message.from, chunksOf(frames, signal, onBroken));
       await handler.receiveSnapshot(message, counted, signal);
       return { taken: true, reason: '', message: '' };
     } catch (error) {
-      // What did not arrive whole is worth another attempt; what the node does not want is not.
+      // The sender tries again after an incomplete transfer, but not after the node has refused the
+      // snapshot.
       const reason = isBroken ? 'not-whole' : 'not-taken';
       if (!isBroken) this.#tellNotTaken(message.from, error);
-      // The error may name paths of this machine.
+      // Send only the code: the message may contain paths of this machine.
       return { taken: false, reason, message: codeOf(error) };
     }
   }
 
   #tellNotTaken(from: bigint, error: unknown): void {
     const { strangersLog } = this.#wire;
-    strangersLog.tell('warn', `snapshot ${from}`, 'a snapshot was not taken', { from, error });
+    strangersLog.tell('warn', `snapshot ${from}`, 'a snapshot was not stored', { from, error });
   }
 
   async *#counted(
@@ -196,29 +201,34 @@ export class SnapshotReceiver {
       message.to === this.#wire.nodeId &&
       message.snapshot !== undefined;
     if (isRight) return message;
-    throw new TransportError('TRANSPORT_PROTOCOL', 'this is no snapshot message of its sender');
+    throw new TransportError(
+      'TRANSPORT_PROTOCOL',
+      'the first frame is not a snapshot message of the member that sent the request',
+    );
   }
 }
 
 /**
- * The memory of the frame that was read last, also where nobody reads on. A read that is under way
- * ends with the connection, and is not waited for.
+ * Releases the memory of the frame that was read last, even if the loop over the frames ended
+ * early. A pending read ends with the connection, so there is no need to wait for it.
  */
 function giveBack(frames: AsyncGenerator<Buffer, void, void>): void {
   frames.return().catch(() => undefined);
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
 function offsetOf({ headers }: IncomingMessage): number {
   const given = headers[offsetHeader];
   if (typeof given === 'string' && /^\d{1,15}$/.test(given)) return Number(given);
-  throw new TransportError('TRANSPORT_PROTOCOL', 'the request does not say where it begins');
+  throw new TransportError(
+    'TRANSPORT_PROTOCOL',
+    'the request does not say at which byte it begins',
+  );
 }
 
-/** The chunks up to the frame that ends the snapshot. Without that one it did not arrive whole. */
+/**
+ * Yields the chunks up to the empty frame that ends the snapshot. Without that frame the snapshot
+ * is incomplete.
+ */
 async function* chunksOf(
   frames: AsyncGenerator<Buffer, void, void>,
   signal: AbortSignal,

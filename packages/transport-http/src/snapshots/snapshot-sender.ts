@@ -1,7 +1,7 @@
 /**
- * Sends a snapshot: asks how much of it is there already, sends the rest in frames, and waits until
- * the receiver has made it durable. When the connection breaks it goes on where the receiver has
- * ended, as long as that gets further.
+ * Sends a snapshot: asks the receiver how much of it is already there, sends the rest in frames,
+ * and waits until the receiver has made it durable. When the connection breaks, sending resumes
+ * where the receiver has stopped, as long as each attempt makes progress.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { pause, unlessAborted } from '@babuza/vfs';
@@ -13,7 +13,7 @@ import { emptyFrame, frameHead } from '../messages/frames.ts';
 import type { HttpSettings } from '../options.ts';
 import type { Pacer } from './pacer.ts';
 import { routeTo, type Target } from '../connections/route.ts';
-import { fateOf } from './snapshot-outcome.ts';
+import { outcomeOf } from './snapshot-outcome.ts';
 import { paths, type Wire } from '../wire.ts';
 
 export const offsetHeader = 'babuza-offset';
@@ -21,40 +21,43 @@ export const offsetHeader = 'babuza-offset';
 export interface SnapshotSending {
   readonly wire: Wire;
   readonly pacer: Pacer;
-  /** Where the receiver is now; it may move between two attempts. */
+  /** The current address of the receiver, which may change between two attempts. */
   readonly target: () => Target;
   readonly message: Message;
   readonly open: (offset: number) => AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
 }
 
-/** Attempts that got no further than the one before until it is given up. */
-const vainAttemptsMax = 5;
+/** Give up after this many attempts without progress. */
+const attemptsWithoutProgressMax = 5;
 const pauseMs = 200;
-/** Larger chunks are divided; the contract allows 3 MiB. */
+/** Larger chunks are split. The transport port allows chunks of up to 3 MiB. */
 const chunkBytesMax = 1024 * 1024;
-/** At the rate that is allowed; several snapshots share it. */
+/**
+ * The number of pieces that the rate limit lets through per stall timeout. Several snapshots share
+ * the rate, so one piece must be a small part of it.
+ */
 const piecesPerStall = 20;
 
-/** What the stream of the sender itself threw: no other attempt would help. */
+/** The source of the snapshot failed on this side, so another attempt would not help. */
 class SourceFailure extends Error {}
 
 export async function sendSnapshot(sending: SnapshotSending): Promise<void> {
   const { wire, signal } = sending;
   let furthest = -Infinity;
-  for (let vain = 1; ; vain += 1) {
+  for (let withoutProgress = 1; ; withoutProgress += 1) {
     try {
       const offset = await receivedBytes(sending);
-      if (offset > furthest) vain = 1;
+      if (offset > furthest) withoutProgress = 1;
       furthest = Math.max(furthest, offset);
       await sendFrom(sending, offset);
       return;
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof SourceFailure) throw error.cause;
-      if (!isWorthAnother(error) || vain >= vainAttemptsMax) throw error;
-      wire.logger?.debug('a snapshot goes on later', { to: sending.message.to, error });
-      await pause(wire.clock, pauseMs * 2 ** (vain - 1), signal);
+      if (!isWorthAnother(error) || withoutProgress >= attemptsWithoutProgressMax) throw error;
+      wire.logger?.debug('sending a snapshot is resumed later', { to: sending.message.to, error });
+      await pause(wire.clock, pauseMs * 2 ** (withoutProgress - 1), signal);
     }
   }
 }
@@ -73,14 +76,17 @@ async function receivedBytes({ wire, target, message, signal }: SnapshotSending)
   const text = await unlessAborted(signal, textOf(wire, response));
   const received = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   if (received !== undefined) return received;
-  throw new TransportError('TRANSPORT_PROTOCOL', `member ${there.id} does not say how much it has`);
+  throw new TransportError(
+    'TRANSPORT_PROTOCOL',
+    `member ${there.id} did not answer with the number of bytes that it has`,
+  );
 }
 
 async function sendFrom(sending: SnapshotSending, offset: number): Promise<void> {
   const { wire, target, message } = sending;
   const there = await routeTo(wire, target(), sending.signal);
   if (offset > 0) wire.countersOf(there.id).continuedSnapshots += 1;
-  // One attempt: both directions end together.
+  // Both directions of one attempt end together.
   const ending = new AbortController();
   const signal = AbortSignal.any([sending.signal, ending.signal]);
   const headers = { [offsetHeader]: String(offset), 'Content-Type': 'application/octet-stream' };
@@ -104,8 +110,8 @@ interface Exchange extends Answer {
 }
 
 /**
- * Sends while the other side says how far it is. Its last word counts, also when it comes in the
- * middle.
+ * Sends the chunks while the answer is read. The outcome counts even if it arrives before
+ * everything was sent.
  */
 async function exchange(
   { wire, open, pacer }: SnapshotSending,
@@ -114,40 +120,40 @@ async function exchange(
   offset: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const fate = unlessAborted(signal, fateOf(response, wire, there));
+  const outcome = unlessAborted(signal, outcomeOf(response, wire, there));
   const pieceBytes = pieceBytesOf(wire.settings);
   const onSent = (bytes: number): void => {
     wire.countersOf(there.id).sentSnapshotBytes += bytes;
   };
   const sending = send(request, () => open(offset), { pacer, pieceBytes, signal, onSent });
-  const isOver = fate.then(
+  const isOver = outcome.then(
     () => undefined,
     () => undefined,
   );
   try {
     await Promise.race([sending.catch((error: unknown) => rethrowOwn(error)), isOver]);
-    const { taken, reason, message } = await fate;
+    const { taken, reason, message } = await outcome;
     if (taken) return;
     if (reason !== 'not-taken') throw broken(there, printable(message));
     const code = message === '' ? '' : `${printable(message)}; `;
     throw refused(there, reason, `${code}the log of that member says why`);
   } finally {
-    // Nobody reads the stream any more when the caller hears of the end.
+    // The source must not be read any more when the caller is told of the end.
     ending.abort();
     await sending.catch(() => undefined);
   }
 }
 
 /**
- * Small enough that the receiver hears something several times within the stall timeout, however
- * slow the rate. At the lowest rate and the shortest timeout that the options allow it is 5 bytes.
+ * The size of a piece in bytes: small enough that the receiver gets several pieces per stall
+ * timeout, however low the rate is. With the lowest rate and the shortest timeout it is 5 bytes.
  */
 function pieceBytesOf({ snapshotBytesPerSecond, stallTimeoutMs }: HttpSettings): number {
   const perStall = (snapshotBytesPerSecond * stallTimeoutMs) / 1000;
   return Math.min(chunkBytesMax, Math.floor(perStall / piecesPerStall));
 }
 
-/** A request that breaks while it is written shows in the answer, too, with a better reason. */
+/** Ignores errors of writing the request: the answer fails as well, with a better explanation. */
 function rethrowOwn(error: unknown): void {
   if (error instanceof SourceFailure) throw error;
 }
@@ -182,7 +188,7 @@ async function send(
     request.end(emptyFrame);
   } finally {
     const ended = Promise.resolve(chunks.return?.()).catch(() => undefined);
-    // A read that hangs would keep the sender from its end; the stream ends behind it.
+    // A pending read could block this forever. The generator ends after that read.
     if (!isReading) await ended;
   }
 }
@@ -203,7 +209,7 @@ async function readFrom(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResu
   }
 }
 
-/** The chunk is its owner's again when this resolves. */
+/** Resolves when the chunk was written, so that the caller may reuse its memory. */
 async function write(
   request: ClientRequest,
   chunk: Uint8Array,

@@ -1,21 +1,14 @@
 /**
- * A bad network in front of one member, for tests of clusters on real sockets: the address that the
- * member advertises is the proxy's, and what comes there passes, or not. A cut is as bad as a real
- * one: connections stay open, and nothing moves on them.
+ * A faulty network in front of one member, for tests of clusters on real sockets. The member
+ * advertises the address of the proxy, which forwards, delays or stops the traffic. During a cut,
+ * as in a real network, connections stay open but nothing moves on them.
  *
- * Without TLS the proxy reads from the handshake who connects, so that a cut can be between two
- * members; with TLS only one of all is possible.
+ * Without TLS the proxy reads the sender from the handshake, so that a cut can affect a single
+ * sender. With TLS a cut always affects all senders.
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Clock } from '@babuza/vfs';
-import { ProxiedConnection } from './proxied-connection.ts';
-
-export interface ProxyFaults {
-  /** Each chunk that passes comes so much later, in ms. */
-  readonly delayMs: number;
-  /** Each connection lets so many bytes a second through. */
-  readonly bytesPerSecond: number;
-}
+import { ProxiedConnection, type ProxyFaults } from './proxied-connection.ts';
 
 export class FaultProxy {
   readonly #clock: Clock;
@@ -24,18 +17,18 @@ export class FaultProxy {
   readonly #stranded = new WeakSet<ProxiedConnection>();
   readonly #cutFrom = new Set<bigint>();
   #isCut = false;
-  /** A piece of so many bytes is to be damaged; 0: none. */
+  /** The minimum size of the chunk to damage; 0: no chunk. */
   #damagedBytesMin = 0;
   #target: { readonly host: string; readonly port: number } | undefined;
   #faults: ProxyFaults = { delayMs: 0, bytesPerSecond: Infinity };
 
   private constructor(clock: Clock) {
     this.#clock = clock;
-    // A half that has ended says nothing about the other.
+    // The proxy forwards the end of each direction separately.
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
   }
 
-  /** Listens on a free port of the loopback, or the given one. */
+  /** Listens on the loopback interface, on a free port by default. */
   static async open(clock: Clock, port = 0): Promise<FaultProxy> {
     const proxy = new FaultProxy(clock);
     await new Promise<void>((resolve, reject) => {
@@ -45,7 +38,7 @@ export class FaultProxy {
     return proxy;
   }
 
-  /** What the member behind it advertises: `host:port`. */
+  /** The address that the member behind the proxy advertises: `host:port`. */
   get address(): string {
     const { port } = this.#server.address() as AddressInfo;
     return `127.0.0.1:${port}`;
@@ -55,7 +48,10 @@ export class FaultProxy {
     return this.#connections.size;
   }
 
-  /** Where the member listens; absent while it is down: connections are refused then. */
+  /**
+   * Sets where the member listens. While it is `undefined` the member is down, and connections are
+   * closed at once.
+   */
   setTarget(port: number | undefined, host = '127.0.0.1'): void {
     this.#target = port === undefined ? undefined : { host, port };
   }
@@ -64,7 +60,7 @@ export class FaultProxy {
     this.#faults = { ...this.#faults, ...faults };
   }
 
-  /** Nothing moves any more, of this member or of all; new connections are taken, and hang. */
+  /** Stops the traffic of the given sender, or of all. New connections are accepted and hang. */
   cut(from?: bigint): void {
     if (from === undefined) this.#isCut = true;
     else this.#cutFrom.add(from);
@@ -78,8 +74,8 @@ export class FaultProxy {
   }
 
   /**
-   * What is open stays so and moves no more, as after a power cut: nobody closes it. New
-   * connections pass.
+   * Stops the traffic on all open connections for good without closing them, as after a power cut
+   * of the sender. New connections work.
    */
   strand(): void {
     for (const connection of this.#connections) {
@@ -89,14 +85,14 @@ export class FaultProxy {
   }
 
   /**
-   * Changes one bit of the next piece of at least so many bytes that comes to the member: of a
-   * snapshot, where that is more than its messages have.
+   * Flips one bit of the next chunk to the member that has at least `bytesMin` bytes. A value
+   * larger than any message selects a chunk of a snapshot.
    */
   damageOnce(bytesMin: number): void {
     this.#damagedBytesMin = bytesMin;
   }
 
-  /** Breaks all connections that are open. */
+  /** Closes all open connections. */
   breakAll(): void {
     for (const connection of this.#connections) connection.destroy();
   }

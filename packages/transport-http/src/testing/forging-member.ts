@@ -1,6 +1,6 @@
 /**
- * A member that is let in and then sends whatever a test gives it: it speaks the protocol of the
- * transport over real sockets, and reads what comes without answering.
+ * A member that is admitted and then sends whatever a test tells it to. It speaks the protocol of
+ * the transport over real sockets, and ignores the messages that it receives.
  */
 import type { TransportGroup, TransportHandler, TransportPeer } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
@@ -9,14 +9,14 @@ import { HttpTransport } from '../http-transport.ts';
 
 export interface ForgingMemberSettings {
   readonly clusterId: bigint;
-  /** The id that it claims. */
+  /** The node id that it claims. */
   readonly nodeId: bigint;
-  /** The address that it claims to have. It listens on any port of the loopback. */
+  /** The address that it claims. It listens on a free port of the loopback interface. */
   readonly address: string;
-  /** The introduction of the node that it pretends to be. */
+  /** The introduction that it sends in its handshakes. */
   readonly introduction: string;
   readonly group: TransportGroup;
-  /** The members that it speaks to. */
+  /** The members that it attacks. */
   readonly victims: readonly TransportPeer[];
   readonly clock: Clock;
   readonly random: Random;
@@ -29,7 +29,7 @@ export class ForgingMember {
     this.#transport = transport;
   }
 
-  /** Connects to all victims. Rejects as the start of a transport does. */
+  /** Connects to all victims. Rejects with the errors of `HttpTransport.start`. */
   static async start(settings: ForgingMemberSettings): Promise<ForgingMember> {
     const { address, introduction, group, victims, ...identity } = settings;
     const listen = { host: '127.0.0.1', port: 0 };
@@ -39,12 +39,12 @@ export class ForgingMember {
     return new ForgingMember(transport);
   }
 
-  /** How often it had to connect, over all victims. */
+  /** The number of connections that it has opened, over all victims. */
   get connections(): number {
     return this.#transport.counts().connections;
   }
 
-  /** How many messages have left. */
+  /** The number of messages that were sent. */
   get sentMessages(): number {
     return this.#transport.counts().sentMessages;
   }
@@ -54,7 +54,7 @@ export class ForgingMember {
   }
 
   /**
-   * Resolves to the error of the transport, or to `undefined` where the victim has taken the
+   * Resolves to the error of the transport, or to `undefined` if the victim has accepted the
    * snapshot.
    */
   sendSnapshot(message: Message, content: Uint8Array, signal: AbortSignal): Promise<unknown> {

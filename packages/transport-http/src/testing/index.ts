@@ -1,5 +1,6 @@
-export { FaultProxy, type ProxyFaults } from './fault-proxy.ts';
+export { FaultProxy } from './fault-proxy.ts';
 export { ForgingMember, type ForgingMemberSettings } from './forging-member.ts';
+export type { ProxyFaults } from './proxied-connection.ts';
 export {
   encodeRawIntroduction,
   rawChunk,

@@ -1,35 +1,38 @@
-/**
- * One connection through the proxy: what comes on one side goes out on the other, late, slowly, or
- * not at all.
- */
+/** One connection through the proxy. Each direction can be delayed, slowed down or stopped. */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@babuza/vfs';
 import { handshakeHeader } from '../connections/handshake.ts';
-import type { ProxyFaults } from './fault-proxy.ts';
+
+export interface ProxyFaults {
+  /** The delay of each chunk, in ms. */
+  readonly delayMs: number;
+  /** The bandwidth of each connection, in bytes per second. */
+  readonly bytesPerSecond: number;
+}
 
 export interface ProxiedConnectionParts {
   readonly clock: Clock;
   readonly incoming: Socket;
   readonly outgoing: Socket;
   readonly faults: () => ProxyFaults;
-  /** Of who connects, where that is known. */
+  /** Whether the traffic of this sender is stopped; `undefined` if the sender is not known yet. */
   readonly isCut: (from: bigint | undefined) => boolean;
-  /** What becomes of what comes to the member. */
+  /** Returns the chunk, possibly damaged, to forward to the member. */
   readonly damaged: (chunk: Buffer) => Buffer;
   readonly onClose: () => void;
 }
 
-/** What comes on one side, on its way to the other. */
+/** One direction of the connection. */
 interface OneWay {
   readonly source: Socket;
   readonly target: Socket;
-  /** In the order in which it came, whatever the delay of each. */
+  /** Delayed actions in the order of arrival, even if the delay changes. */
   readonly delayed: (() => void)[];
-  /** A piece passes that takes its time: the next one comes behind it. */
+  /** A chunk is being sent at limited bandwidth; the next one has to wait. */
   isTaken: boolean;
 }
 
-/** The head of a request is within so many bytes. */
+/** The most bytes to search for the head of a request. */
 const headBytesMax = 32 * 1024;
 
 export class ProxiedConnection {
@@ -57,7 +60,7 @@ export class ProxiedConnection {
     }
   }
 
-  /** Lets it flow, or stop, as the faults are now. */
+  /** Resumes or pauses both directions according to the current faults. */
   flow(): void {
     const isCut = this.#parts.isCut(this.#from);
     for (const { source, target, isTaken } of this.#ways) {
@@ -80,7 +83,7 @@ export class ProxiedConnection {
     const { delayMs, bytesPerSecond } = this.#parts.faults();
     const slowMs = (chunk.length / bytesPerSecond) * 1000;
     if (this.#parts.isCut(this.#from) || way.isTaken) {
-      // It is on its way, and comes when the way is whole again.
+      // Keep the chunk: it is forwarded when the cut has ended.
       source.pause();
       source.unshift(chunk);
       return;
@@ -114,8 +117,8 @@ export class ProxiedConnection {
   }
 
   /**
-   * A timer for each, and each lets the next in order pass: none overtakes another when the delay
-   * changes.
+   * Runs actions in order after their delays. Each timer runs the oldest waiting action, so no
+   * chunk overtakes another when the delay changes.
    */
   #later({ delayed }: OneWay, delayMs: number, action: () => void): void {
     delayed.push(action);

@@ -1,6 +1,6 @@
 /**
- * The bytes of a member that keeps to no rule, for attacks in tests: handshakes with any content,
- * frames with any content and a right checksum, requests that never end. Nothing here retries,
+ * Builds the raw bytes of a misbehaving member, for attacks in tests: handshakes with any content,
+ * frames with any content and a valid checksum, requests that never end. Nothing here retries,
  * waits or checks an answer.
  */
 import { connect as connectPlain } from 'node:net';
@@ -20,17 +20,17 @@ import { paths, refusalHeader, streamProtocol } from '../wire.ts';
 /** The paths and headers of the protocol. */
 export const rawProtocol: {
   readonly paths: typeof paths;
-  /** The header that a handshake travels in. */
+  /** The header that carries a handshake. */
   readonly handshakeHeader: string;
   /** The header of an answer that names the reason of a refusal. */
   readonly refusalHeader: string;
-  /** The header that says at which byte a snapshot begins. */
+  /** The header with the byte offset at which a snapshot resumes. */
   readonly offsetHeader: string;
 } = { paths, handshakeHeader, refusalHeader, offsetHeader };
 
 export type RawHandshake = Handshake;
 
-/** What must be known of a member to speak to it. The other fields are as a member sends them. */
+/** The fields that a handshake must be given. The others default to what a member sends. */
 export type RawHandshakeFields = Partial<Handshake> &
   Pick<Handshake, 'clusterId' | 'from' | 'to' | 'address'>;
 
@@ -47,12 +47,12 @@ export function rawHandshake(fields: RawHandshakeFields): RawHandshake {
   };
 }
 
-/** What the node of a member says of itself in its handshake. */
+/** The introduction of the node in a handshake. */
 export interface RawIntroduction {
-  /** 32 hexadecimal digits; the others bind the member's id to it. */
+  /** 32 hexadecimal digits. The other members bind the node id to it. */
   readonly logId: string;
   readonly startCount: number;
-  /** A number of this start. */
+  /** A random number for this start of the node. */
   readonly run: number;
   readonly lastIndex: number;
   readonly commitIndex: number;
@@ -61,7 +61,9 @@ export interface RawIntroduction {
 export const encodeRawIntroduction = (introduction: RawIntroduction): string =>
   JSON.stringify({ ...introduction, marks: [] });
 
-/** The head of a request up to the empty line. A text is sent as it is in place of a handshake. */
+/**
+ * The head of a request including the empty line. A handshake given as a text is sent unchanged.
+ */
 export function rawHead(
   method: string,
   path: string,
@@ -82,39 +84,42 @@ export function rawHead(
 export const rawStreamHead = (handshake: RawHandshake | string): string =>
   rawHead('GET', paths.stream, handshake, { Connection: 'Upgrade', Upgrade: streamProtocol });
 
-/** A frame with a right checksum, whatever the payload is. */
+/** A frame with any payload and a valid checksum. */
 export const rawFrame = (payload: Uint8Array): Buffer =>
   Buffer.concat([frameHead(payload), payload]);
 
-/** The head of a frame that promises so many bytes, of which none have a right checksum. */
+/**
+ * The head of a frame with this length and a checksum of 0, which is wrong for almost every
+ * payload.
+ */
 export function rawFrameHead(payloadBytes: number): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt32BE(payloadBytes, 0);
   return head;
 }
 
-/** One frame with these messages. */
+/** A frame with these messages. */
 export function rawMessages(messages: readonly Message[]): Buffer {
   const bytes = messages.reduce((sum, message) => sum + sizeInFrame(message), 0);
   return encodeMessages(messages, bytes);
 }
 
-/** A piece of a body whose length is not told in the head (`Transfer-Encoding: chunked`). */
+/** A chunk of a body with `Transfer-Encoding: chunked`. */
 export function rawChunk(bytes: Uint8Array): Buffer {
   const head = Buffer.from(`${bytes.length.toString(16)}\r\n`);
   return Buffer.concat([head, bytes, Buffer.from('\r\n')]);
 }
 
-/** The end of such a body. */
+/** The end of a chunked body. */
 export const rawLastChunk: Buffer = Buffer.from('0\r\n\r\n');
 
 export interface RawConnectOptions {
   readonly host: string;
   readonly port: number;
-  /** The address that the connection comes from; chosen by the system by default. */
+  /** The local address of the connection; the system chooses it by default. */
   readonly localAddress?: string | undefined;
   /**
-   * Absent: without TLS. Certificates and keys are in PEM; no certificate is shown without them.
+   * Uses TLS if given. Certificates and keys are in PEM; without them no certificate is presented.
    */
   readonly tls?:
     | { readonly cert?: string | undefined; readonly key?: string | undefined }
@@ -122,11 +127,11 @@ export interface RawConnectOptions {
 }
 
 /**
- * Opens a connection, and takes every certificate of the other side. Errors end it without a word.
- * What is written before it is open is sent then.
+ * Opens a connection and accepts every certificate. Errors close it silently. Bytes that are
+ * written before it is open are sent once it is.
  */
 export function rawConnect({ host, port, localAddress, tls }: RawConnectOptions): Duplex {
-  const place = {
+  const endpoint = {
     host,
     port,
     noDelay: true,
@@ -134,9 +139,9 @@ export function rawConnect({ host, port, localAddress, tls }: RawConnectOptions)
   };
   const connection =
     tls === undefined
-      ? connectPlain(place)
+      ? connectPlain(endpoint)
       : connectTls({
-          ...place,
+          ...endpoint,
           rejectUnauthorized: false,
           ALPNProtocols: ['http/1.1'],
           ...(tls.cert === undefined ? {} : { cert: tls.cert }),

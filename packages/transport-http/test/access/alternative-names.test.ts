@@ -1,4 +1,4 @@
-/** The names of a certificate are read one by one, whatever a name holds. */
+/** The names of a certificate are parsed correctly, whatever characters they contain. */
 import type { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { alternativeNamesOf } from '../../src/access/certificate/alternative-names.ts';

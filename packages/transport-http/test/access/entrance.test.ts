@@ -1,4 +1,4 @@
-/** Connections on their way to HTTP: what is done for them before anybody has shown who speaks. */
+/** How connections are handled before their other side has authenticated. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { handshakesAtOnceMax, handshakesPerSecondMax } from '../../src/access/handshake-turns.ts';
 import { strangersMax } from '../../src/access/strangers.ts';
@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => authority.remove());
 
-/** A server with TLS, and connections to it that bring no handshake, each from another address. */
+/** A TLS server, and connections to it without a handshake, each from another address. */
 function world() {
   const served = serverOf({}, { tls: { ...own, ca: authority.cert } });
   const come = (address: string): FakeSocket => {
@@ -42,10 +42,10 @@ describe('a flood of connections to a server with TLS', () => {
   it('ends those that wait too long in favour of newer ones, and goes on', async () => {
     const { server, flood } = world();
     const all = flood(handshakesAtOnceMax + strangersMax + 10);
-    // An error that nobody listens to ends the process.
+    // An error without a listener ends the process.
     expect(all.every((socket) => socket.listenerCount('error') > 0)).toBe(true);
     await turn();
-    // Those whose handshake began were refused, and the oldest of those that wait made room.
+    // Connections whose handshake had begun were refused, and the oldest waiting ones made room.
     const waiting = all.filter(({ destroyed }) => !destroyed);
     expect([server.refusedConnections, waiting.length]).toEqual([
       handshakesAtOnceMax,

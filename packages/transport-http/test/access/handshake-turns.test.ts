@@ -1,4 +1,4 @@
-/** Handshakes of TLS wait for their turn when there are too many of them. */
+/** TLS handshakes wait for their turn if there are too many. */
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import {

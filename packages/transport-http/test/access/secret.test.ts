@@ -1,4 +1,4 @@
-/** The challenge by which two members show each other that they know the secret. */
+/** The challenge by which two members prove to each other that they know the secret. */
 import { duplexPair, type Duplex } from 'node:stream';
 import { SeededRandom } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
@@ -18,9 +18,9 @@ import {
 
 const secret = Buffer.alloc(32, 'a secret');
 const other = Buffer.alloc(32, 'another one');
-/** The member that answers, and that is meant. */
+/** The member that answers, which is also the one that the client wants to reach. */
 const member = { clusterId: 9n, groupId: 5n, nodeId: 3n };
-/** The node that asks. */
+/** The node that connects. */
 const self = 2n;
 const number = (fill: number): Buffer => Buffer.alloc(32, fill);
 
@@ -60,7 +60,7 @@ describe('the proofs of a challenge', () => {
   it.each([
     ['other-node', { ...member, nodeId: 2n }],
     ['other-cluster', { ...member, clusterId: 8n }],
-    // The numbers are the right ones, at the wrong places.
+    // The right ids at the wrong positions.
     ['other-cluster', { ...member, clusterId: member.nodeId, nodeId: member.clusterId }],
     ['other-group', { ...member, groupId: 4n }],
     ['other-group', { ...member, groupId: member.nodeId, nodeId: member.groupId }],
@@ -79,7 +79,7 @@ describe('the proofs of a challenge', () => {
     ];
     for (const each of others) {
       const elsewhere = answerTo(opening, secret, number(2), each);
-      // Whoever passes the answer on may change the names in it, and not its proof.
+      // A relay can change the names in the answer, but not its proof.
       const renamed = Buffer.concat([answer.subarray(0, -32), elsewhere.subarray(-32)]);
       expect(proofFor(opening, secret, renamed, member)).toBe('other-secret');
       expect(isProof(opening, secret, elsewhere, provenBy(answer))).toBe(false);
@@ -87,7 +87,7 @@ describe('the proofs of a challenge', () => {
     }
   });
 
-  it('cannot be sent back: the proof of the server is none of a client', () => {
+  it('cannot be sent back: the proof of the server is not a proof of a client', () => {
     expect(isProof(opening, secret, answer, answer.subarray(-32))).toBe(false);
   });
 

@@ -1,4 +1,4 @@
-/** What is logged of strangers: on one line, printable, and never much. */
+/** Log lines about strangers are single lines, printable and limited in number. */
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { StrangersLog } from '../../src/access/strangers-log.ts';
@@ -14,7 +14,7 @@ function world() {
   return { clock, lines, log: new StrangersLog(clock, logger) };
 }
 
-describe('what is logged of strangers', () => {
+describe('log lines about strangers', () => {
   it('is one line a minute for the same cause', async () => {
     const { clock, lines, log } = world();
     for (let time = 0; time < 5; time += 1) log.tell('warn', 'a', 'refused', { from: 1n });

@@ -1,4 +1,4 @@
-/** Connections on which nobody has shown yet who speaks. */
+/** Connections that have not authenticated yet. */
 import { SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { Strangers, strangersMax, strangersPerAddressMax } from '../../src/access/strangers.ts';
@@ -6,7 +6,7 @@ import { FakeSocket } from '../classes/requests.ts';
 
 let nextPort = 1;
 
-/** A connection from there; an encrypted one on it has the same address and port. */
+/** A connection from this address and port; a TLS socket on it has the same ones. */
 function connectionFrom(remoteAddress: string, remotePort: number = nextPort++): FakeSocket {
   return Object.defineProperties(new FakeSocket(), {
     remoteAddress: { value: remoteAddress },
@@ -86,7 +86,7 @@ describe('a connection on which nobody has shown who speaks', () => {
       strangers.add(connection);
       return connection;
     });
-    // The end of the first one is told when the second one is here.
+    // The `close` of the first connection arrives after the second one was added.
     await clock.advance(0);
     expect([first?.destroyed, second?.destroyed, strangers.count]).toEqual([true, false, 1]);
     await clock.advance(timeMs);
@@ -116,14 +116,14 @@ describe('a connection on which nobody has shown who speaks', () => {
     expect([alive(few), alive(young), strangers.count]).toEqual([2, 40, strangersMax]);
   });
 
-  it('keeps its place where it comes from a member, however many addresses others have', () => {
+  it('stays open if it comes from a member, however many addresses others have', () => {
     const { strangers, add } = world();
     const ofMember = Array.from({ length: 3 }, () => add(memberAddress));
     for (let at = 0; at < 3 * strangersMax; at += 1) add(`192.0.2.${at}`);
     expect([alive(ofMember), strangers.count]).toEqual([3, strangersMax]);
   });
 
-  it('gives its place back when it ends by itself', async () => {
+  it('is no longer counted when it ends by itself', async () => {
     const { clock, strangers, add } = world();
     add('192.0.2.1').destroy();
     await clock.advance(0);

@@ -1,4 +1,4 @@
-/** The server of a member with TLS: which certificates it needs, and whom it lets connect. */
+/** The TLS server of a member: the certificates that it needs, and the clients that it accepts. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newTlsServer } from '../../src/access/tls-server.ts';
 import { Authority, type Certificate } from '../certificates.ts';

@@ -1,4 +1,4 @@
-/** What a hostile peer sends on a connection to take memory. */
+/** The data that a hostile peer sends on a connection to use up memory. */
 import { connect, type Socket } from 'node:net';
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import {
@@ -39,7 +39,7 @@ const cutFrame: Buffer = Buffer.concat([
 
 const framed = (payload: Buffer): Buffer => Buffer.concat([frameHead(payload), payload]);
 
-/** The largest frame, with as many empty entries as it can have. */
+/** A frame of the largest size with as many empty entries as possible. */
 export const emptyEntries: Buffer = (() => {
   const message = Buffer.alloc(frameBytesMax - 4);
   for (let at = 0; at + 1 < message.length; at += 2) message[at] = 0x3a;
@@ -48,7 +48,7 @@ export const emptyEntries: Buffer = (() => {
   return framed(Buffer.concat([length, message]));
 })();
 
-/** Entries for which the node has no room: many frames of 1 MiB. */
+/** Entries that the node cannot take yet: many frames of 1 MiB. */
 function appends(from: bigint): Buffer {
   const data = Buffer.alloc(mebibyte - 1000);
   const entry = { type: EntryType.Normal, term: 1, index: 1, data };
@@ -62,7 +62,7 @@ const chunked = 'Transfer-Encoding: chunked';
 const inChunk = (bytes: Buffer): Buffer =>
   Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
 
-/** A snapshot message is asked about, which the node never answers, and many requests follow. */
+/** A question about a snapshot that the node never answers, and many requests behind it. */
 function pipelined(from: bigint): Buffer {
   const metadata = {
     index: 1,
@@ -108,11 +108,11 @@ export const attacks: Readonly<Record<string, (from: bigint) => Buffer>> = {
   'entries that the node does not take': (from) => Buffer.concat([streamHead(from), appends(from)]),
 };
 
-/** Writes to a member, and sees whether it still takes something. */
+/** Writes to a member and checks whether it still reads. */
 export class Attacker {
   readonly #sockets: Socket[] = [];
 
-  /** `from`: who each connection says that it is. */
+  /** `from` returns the node id that each connection claims. */
   async attack(
     port: number,
     connections: number,
@@ -128,7 +128,7 @@ export class Attacker {
     await this.#untilNothingMoves();
   }
 
-  /** Until neither a byte is taken nor a connection ends any more. */
+  /** Resolves when no more bytes are read and no more connections end. */
   async #untilNothingMoves(): Promise<void> {
     let before = '';
     for (let same = 0; same < 8;) {

@@ -1,4 +1,4 @@
-/** How many connections a peer may have, and which of them ends for a new one. */
+/** The limit on the connections of a peer, and the connection that is closed for a new one. */
 import { Duplex } from 'node:stream';
 import { beforeEach, expect, it } from 'vitest';
 import { PeerConnections } from '../../src/budget/connections.ts';
@@ -29,7 +29,7 @@ it('a member has eight connections, and the oldest ends for a new one', () => {
   expect(connections.count).toBe(9);
 });
 
-it('a connection that was closed leaves its place', async () => {
+it('a closed connection is no longer counted', async () => {
   const own = Array.from({ length: 8 }, () => added(2n));
   own[4]?.destroy();
   await new Promise((resolve) => setImmediate(resolve));
@@ -51,7 +51,7 @@ it('all that the membership does not have share 32 places, and the one with the 
   const others = Array.from({ length: 40 }, (_, number) => added(100n + BigInt(number)));
   expect(connections.count).toBe(8 + 32);
   expect(numbersEnded(members)).toEqual([]);
-  // The greedy one keeps one; after that the oldest ones end.
+  // The peer with most connections keeps one; then the oldest ones are closed.
   expect(numbersEnded(greedy)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   expect(numbersEnded(others).length).toBe(8);
   expect(others.at(-1)?.destroyed).toBe(false);

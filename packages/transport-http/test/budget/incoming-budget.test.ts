@@ -1,4 +1,4 @@
-/** Who gets memory for a large frame, in which order, and how it is given back. */
+/** The order in which memory for large frames is granted, and how it is released. */
 import { SimulatedClock } from '@babuza/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { IncomingBudget, type Claim } from '../../src/budget/incoming-budget.ts';
@@ -10,7 +10,7 @@ beforeEach(() => {
   [clock, log, members] = [new SimulatedClock(), [], new Set([2n, 3n])];
 });
 
-/** Of 900 bytes for two members and all others together: 300 for each. */
+/** 900 bytes for two members and the guests: 300 for each. */
 function budgetOf(frameBytesMax = 200, bytesMax = 900): IncomingBudget {
   return new IncomingBudget({
     clock,

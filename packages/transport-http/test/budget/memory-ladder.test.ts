@@ -1,6 +1,4 @@
-/**
- * Each attack by itself with 256 connections, with a small budget and with that of the defaults.
- */
+/** Each attack alone, with 256 connections, with a small budget and with the default one. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mebibyte, messageOf, Net, until, type Member } from '../support.ts';
 import { Attacker, attacks } from './attacks.ts';
@@ -34,9 +32,8 @@ describe.each([16, 128])('with a budget of %i MiB', (budgetMebibytes) => {
     { name, bytesOf, who: 'a member', idOf: () => 3n },
     { name, bytesOf, who: 'unknown nodes', idOf: (number: number) => BigInt(100 + number) },
   ]);
-  // All that was taken is given back between the rounds. What the connections themselves take, and
-  // what
-  // Node.js and the allocator keep, counts for something only where the budget is small.
+  // All reserved memory is released between the rounds. The memory of the connections themselves,
+  // of Node.js and of the allocator matters only if the budget is small.
   const besideBytes = budgetMebibytes < 128 ? 32 * mebibyte : 0;
   it.each(cases)('$name of $who', async ({ bytesOf, idOf }) => {
     const started = await Victim.start(budgetMebibytes * mebibyte, one.address);

@@ -1,7 +1,7 @@
 /**
- * 256 hostile connections at a member in a process of its own: its memory grows by one and a half
- * times of the budget at most, and another member is heard. `memory-ladder.test.ts` has each attack
- * by itself.
+ * 256 hostile connections to a member in a separate process: its memory grows by at most one and a
+ * half times the budget, and another member is still served. `memory-ladder.test.ts` runs each
+ * attack alone.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mebibyte, messageOf, Net, until, type Member } from '../support.ts';
@@ -13,7 +13,10 @@ let one: Member;
 let victim: Victim;
 let attacker: Attacker;
 const budgetBytes = 16 * mebibyte;
-/** For 256 connections themselves, and what the allocator keeps; much where the budget is small. */
+/**
+ * The memory of 256 connections themselves and of the allocator, which is large compared with a
+ * small budget.
+ */
 const besideBytes = 16 * mebibyte;
 
 beforeEach(async () => {
@@ -36,7 +39,7 @@ async function expectHeard(): Promise<void> {
   }
 }
 
-/** So that what a member in use needs anyway is there already. */
+/** Allocates what a member in use needs anyway before the measurement. */
 async function workAsUsual(): Promise<void> {
   for (let count = 0; count < 20;) {
     one.transport.send([messageOf(1n, 2n, 'x'.repeat(mebibyte / 2))]);

@@ -1,9 +1,9 @@
-/** What counts as too slow, and whose time counts. */
+/** The rate that is too slow, and the time that counts. */
 import { SimulatedClock } from '@babuza/testkit';
 import { expect, it } from 'vitest';
 import { RateWatch } from '../../src/budget/rate-watch.ts';
 
-/** Bytes that come every so many ms, until they are too slow or 1,000 have been looked at. */
+/** Delivers a byte at this interval until the watch reports too slow or 1,000 have arrived. */
 async function roundsUntilTooSlow(bytes: number, everyMs: number): Promise<number | undefined> {
   const clock = new SimulatedClock();
   const rate = new RateWatch(clock, 5000);

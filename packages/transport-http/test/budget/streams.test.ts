@@ -1,6 +1,6 @@
 /**
- * Large frames on streams and in bodies: what waits, what is given back, and what gets through
- * meanwhile.
+ * Large frames on streams and in bodies: which wait, which memory is released, and which messages
+ * still get through.
  */
 import { EntryType, encodeMessage, MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ function frameOfTerm(term: number, from: bigint, bytes = 0): Buffer {
 
 const large = (term: number, from: bigint): Buffer => frameOfTerm(term, from, 2 * mebibyte);
 
-/** Member 1 with 8 MiB: 3 MiB for each of two members and for all others. */
+/** Member 1 with a budget of 8 MiB: a share of 3 MiB for each of two members and for the guests. */
 function memberWith(handler = {}) {
   const member = new FakeMember(handler, { incomingBytesMax: 8 * mebibyte });
   const streamOf = (from: bigint): { socket: FakeSocket; stream: IncomingStream } => {
@@ -114,7 +114,7 @@ describe('a stream with a large frame', () => {
       await turn();
     }
     expect([socket.destroyed, budget.usedBytes]).toEqual([true, 0]);
-    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes a second');
+    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes per second');
   });
 });
 

@@ -8,11 +8,11 @@ const built = new URL('../../dist/index.js', import.meta.url).href;
 const environment = fileURLToPath(new URL('../../../vfs/dist/index.js', import.meta.url));
 
 export interface VictimState {
-  /** Of the process, after a garbage collection. */
+  /** The memory of the process after a garbage collection. */
   readonly rssBytes: number;
-  /** Messages of member 1. */
+  /** The number of messages received from member 1. */
   readonly heartbeats: number;
-  /** Connections that the operating system has given it and that are open. */
+  /** The open connections that it has accepted. */
   readonly connections: number;
 }
 
@@ -49,12 +49,14 @@ const script = (incomingBytesMax: number, address: string): string => `
   };
   createInterface({ input: process.stdin }).on('line', (line) => {
     isFull ||= line === 'full';
-    // Two rounds: what the first one finalizes is freed in the second.
+    // The second round frees what the first one has finalized.
     globalThis.gc();
     setImmediate(() => console.log(JSON.stringify(state())));
   });`;
 
-/** What the process has freed goes back to the system at once: only what it holds is measured. */
+/**
+ * The allocator returns freed memory to the system at once, so that only live memory is measured.
+ */
 const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '65536' };
 
 export class Victim {
@@ -77,7 +79,7 @@ export class Victim {
     return victim;
   }
 
-  /** With `'full'` the node has no room for entries from now on. */
+  /** With `'full'` the node takes no more entries from now on. */
   async state(full: 'full' | '' = ''): Promise<VictimState> {
     this.#child.stdin?.write(`${full}\n`);
     return this.#next<VictimState>();

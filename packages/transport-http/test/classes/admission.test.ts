@@ -1,5 +1,6 @@
 /**
- * Admission: which members are let in, what they say of themselves, and how many are remembered.
+ * Admission: the nodes that are admitted, the addresses that they claim, and the number that is
+ * remembered.
  */
 import { describe, expect, it } from 'vitest';
 import { Admission } from '../../src/server/admission.ts';
@@ -33,7 +34,7 @@ describe('members', () => {
         members.admit(handshakeOf({ from: id }), { ...ours, to: id }, fine, '127.0.0.1'),
       ).toBeUndefined();
     }
-    // One that is known may come again, also from another address.
+    // A known node may come again, also with another address.
     const again = handshakeOf({ from: 100n, address: 'new.example:1' });
     expect(members.admit(again, { ...ours, to: 100n }, fine, '127.0.0.1')).toBeUndefined();
     expect(members.routeOf(100n)?.address).toBe('new.example:1');
@@ -42,7 +43,7 @@ describe('members', () => {
     ).toBeUndefined();
     const known = [100n, 101n, 102n, 164n].map((id) => members.routeOf(id)?.address !== undefined);
     expect(known).toEqual([true, false, true, true]);
-    // What the membership tells is not forgotten.
+    // Addresses in the membership are never dropped.
     members.set({ id: 102n, address: 'two.example:2' });
     for (let id = 200n; id < 300n; id += 1n) {
       members.admit(handshakeOf({ from: id }), { ...ours, to: id }, fine, '127.0.0.1');
@@ -71,19 +72,19 @@ describe('members', () => {
     expect(members.admit(handshakeOf(), ours, fine, '127.0.0.1')).toBeUndefined();
   });
 
-  it('ask the node last, and learn nothing of whom it refuses', () => {
+  it('ask the node last, and do not remember a node that it refuses', () => {
     const members = new Members();
     const asked: bigint[] = [];
-    const judge = (id: bigint): 'other-cluster' => {
+    const admitByNode = (id: bigint): 'other-cluster' => {
       asked.push(id);
       return 'other-cluster';
     };
-    members.admit(handshakeOf({ clusterId: 9n }), ours, judge, '127.0.0.1');
-    members.admit(handshakeOf({ from: 1n }), { ...ours, to: 1n }, judge, '127.0.0.1');
+    members.admit(handshakeOf({ clusterId: 9n }), ours, admitByNode, '127.0.0.1');
+    members.admit(handshakeOf({ from: 1n }), { ...ours, to: 1n }, admitByNode, '127.0.0.1');
     members.remove(3n);
-    members.admit(handshakeOf({ from: 3n }), { ...ours, to: 3n }, judge, '127.0.0.1');
+    members.admit(handshakeOf({ from: 3n }), { ...ours, to: 3n }, admitByNode, '127.0.0.1');
     expect(asked).toEqual([]);
-    expect(members.admit(handshakeOf(), ours, judge, '127.0.0.1')).toMatchObject({
+    expect(members.admit(handshakeOf(), ours, admitByNode, '127.0.0.1')).toMatchObject({
       reason: 'other-cluster',
     });
     expect([asked, members.routeOf(2n)?.address]).toEqual([[2n], undefined]);
@@ -102,7 +103,7 @@ describe('an admission', () => {
     });
   });
 
-  it('says one word to a member of another cluster, and no id', () => {
+  it('tells only the reason to a member of another cluster, and no id', () => {
     const { admit } = admissionOf();
     expect(admit({ clusterId: 77n })).toEqual({
       isFine: false,

@@ -1,4 +1,4 @@
-/** Another process may answer at the address of a member: what is made of its answer. */
+/** How answers of other processes at the address of a member are handled. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ import { FakeMember, handshakeOf } from './fakes.ts';
 let server: Server | undefined;
 afterEach(() => new Promise((resolve) => void server?.close(resolve)));
 
-/** Asks member 2, at whose address `listener` answers. */
+/** Sends a request to member 2, at whose address `listener` answers. */
 async function answerBy(member: FakeMember, listener: RequestListener) {
   server = createServer(listener);
   await new Promise<void>((resolve) => void server?.listen(0, '127.0.0.1', resolve));
@@ -34,12 +34,12 @@ const saying =
     response.writeHead(200, { [handshakeHeader]: handshake, Connection: 'close' }).end('fine');
   };
 
-function told(word?: 'other-cluster') {
+function told(reason?: 'other-cluster') {
   const events: string[] = [];
   const member = new FakeMember({
     admit: (id, introduction) => {
       events.push(`admit ${id} ${introduction}`);
-      return word;
+      return reason;
     },
     admittedBy: (id) => events.push(`admitted by ${id}`),
     refusedBy: (id) => events.push(`refused by ${id}`),
@@ -48,7 +48,7 @@ function told(word?: 'other-cluster') {
 }
 
 describe('an answer', () => {
-  it('of the right member is one, and its node is told so', async () => {
+  it('of the right member is accepted, and the node is told so', async () => {
     const { events, member } = told();
     const { response } = await answerBy(member, saying({ introduction: 'two' }));
     expect(await textOf(member.wire, response)).toBe('fine');
@@ -71,7 +71,7 @@ describe('an answer', () => {
     expect(member.clock.pendingCount).toBe(0);
   });
 
-  it('is none where the node does not let the answering member in', async () => {
+  it('is refused if the node does not admit the answering member', async () => {
     const { events, member } = told('other-cluster');
     const answer = answerBy(member, saying({}));
     await expect(answer).rejects.toMatchObject({ reason: 'other-cluster' });

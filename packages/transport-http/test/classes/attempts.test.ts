@@ -12,7 +12,7 @@ beforeEach(() => {
   attempts = new Attempts({ clock, random: { uint32: () => drawn } });
 });
 
-/** How long the attempts rest from now on, in whole milliseconds. */
+/** The time until the next attempt is due, in whole milliseconds. */
 async function restMs(): Promise<number> {
   let restedMs = 0;
   while (!attempts.isDue && restedMs < 2000) {
@@ -33,7 +33,7 @@ describe('attempts to reach a peer', () => {
       attempts.failed();
       rests.push(await restMs());
     }
-    // Half of the pause is certain, and the other half is drawn.
+    // Half of the pause is fixed, and the other half is random.
     expect(rests.slice(0, 7)).toEqual([25, 50, 100, 200, 400, 500, 500]);
     expect(new Set(rests.slice(5))).toEqual(new Set([500]));
   });

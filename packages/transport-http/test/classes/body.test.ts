@@ -1,4 +1,4 @@
-/** The frames of a body, at the boundaries of their sizes and of the time that nothing comes. */
+/** The frames of a body, at the limits of their sizes and of the time without data. */
 import { randomFillSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { closeAfter, framesOf } from '../../src/messages/body.ts';
@@ -66,13 +66,13 @@ describe('a frame reader', () => {
   });
 });
 
-describe('what a frame reader holds', () => {
+describe('the memory of a frame reader', () => {
   it('is in few pieces, each of a size that is doubled up to 8 KiB, however small they come', () => {
     const reader = new FrameReader(100_000);
     payloadsAfter(reader, frameHead(Buffer.alloc(50_000)));
     for (let bytes = 1; bytes <= 20_000; bytes += 1) {
       payloadsAfter(reader, Buffer.alloc(1));
-      // One piece for each bit of the number of bytes that are not in pieces of 8 KiB.
+      // One chunk for each bit of the number of bytes that are not in chunks of 8 KiB.
       const bits = (bytes & 8191).toString(2).replaceAll('0', '').length;
       expect(reader.pieces).toBe((bytes >> 13) + bits);
     }
@@ -83,7 +83,7 @@ describe('what a frame reader holds', () => {
     payloadsAfter(reader, frameHead(Buffer.alloc(50_000)));
     for (const bytes of [5000, 5000, 4096, 4097, 4096, 4095])
       payloadsAfter(reader, Buffer.alloc(bytes));
-    // Only the piece of 4,096 bytes before the one of 4,097 is small enough to be copied.
+    // Only the chunk of 4,096 bytes before the one of 4,097 is small enough to be merged.
     expect(reader.pieces).toBe(5);
   });
 
@@ -97,7 +97,7 @@ describe('what a frame reader holds', () => {
   });
 });
 
-/** Reads all frames, and says how that ended. */
+/** Reads all frames and returns the result. */
 async function read(frames: AsyncGenerator<Buffer>): Promise<[number[], unknown]> {
   const lengths: number[] = [];
   try {
@@ -131,7 +131,7 @@ describe('a body', () => {
     void read(framesOf(request, clock, stallTimeoutMs, 100)).then((end) => (ended = end));
     request.push(frameOf(payloadOf(3)));
     await clock.advance(stallTimeoutMs - 1);
-    // Half a frame is a sign that something moves.
+    // Half a frame counts as progress.
     request.push(frameOf(payloadOf(5)).subarray(0, 6));
     await clock.advance(stallTimeoutMs - 1);
     expect(ended).toBeUndefined();
@@ -160,7 +160,7 @@ describe('a body', () => {
     await frames.next();
     await frames.return();
     expect([request.destroyed, socket.destroyed, clock.pendingCount]).toEqual([false, false, 0]);
-    // What still comes is dropped, and the connection ends behind it.
+    // The rest is dropped, and then the connection is closed.
     closeAfter(request, wire);
     request.push(frameOf(payloadOf(2)));
     request.push(null);

@@ -1,4 +1,4 @@
-/** These tests say which messages of a frame reach the node. */
+/** The messages of a frame that reach the node. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { deliver } from '../../src/messages/deliver.ts';

@@ -1,4 +1,6 @@
-/** A member without a network: a clock that tests move, and a record of what its node was told. */
+/**
+ * A member without a network: a clock that tests control, and a record of the calls to its node.
+ */
 import type { TransportHandler } from '@babuza/raft';
 import type { Message } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
@@ -21,7 +23,7 @@ import {
 export const mebibyte: number = 1024 * 1024;
 export const stallTimeoutMs = 1000;
 
-/** A name book that keeps what it was told. */
+/** A name book that records the calls. */
 class RecordedNames extends NameBook {
   readonly #told: string[];
 
@@ -46,18 +48,18 @@ class RecordedNames extends NameBook {
   }
 }
 
-/** Everything that a class of the transport needs, for member 1 of cluster 1. */
+/** A `Wire` for member 1 of cluster 1. */
 export class FakeMember {
   readonly clock = new SimulatedClock();
   readonly received: Message[] = [];
   readonly unreachable: bigint[] = [];
   readonly logged: string[] = [];
-  /** The errors that were logged with a text. */
+  /** The errors of log lines with a message. */
   readonly loggedErrors: unknown[] = [];
-  /** What the names of hosts were told: `failed two.example`, for example. */
+  /** The recorded calls of the name book, such as `failed two.example`. */
   readonly toldNames: string[] = [];
   readonly counters = new Map<bigint, PeerCounters>();
-  /** Those that the membership has. */
+  /** The ids in the membership. */
   readonly memberIds = new Set<bigint>([2n, 3n]);
   readonly wire: Wire;
 
@@ -137,7 +139,7 @@ export class FakeMember {
   }
 }
 
-/** Member 2 says this to member 1, unless something else is given. */
+/** The handshake of member 2 to member 1, with changes. */
 export const handshakeOf = (given: Partial<Handshake> = {}): Handshake => ({
   protocol: protocolVersions,
   clusterId: 1n,

@@ -1,4 +1,4 @@
-/** Requests that no member sends: nothing of them reaches the node, and nothing is left behind. */
+/** Requests that no member sends: none of them reaches the node or leaves anything behind. */
 import { describe, expect, it } from 'vitest';
 import { encodeHandshake, handshakeHeader } from '../../src/connections/handshake.ts';
 import { headOf } from '../raw-client.ts';
@@ -91,8 +91,8 @@ describe('a body that comes slowly', () => {
       await turn();
     }
     expect(terms()).toEqual([]);
-    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes a second');
-    // What still comes is dropped for one stall timeout, so that the refusal arrives.
+    expect(member.loggedErrors.map(String).join()).toContain('less than 64 bytes per second');
+    // The rest is dropped for one stall timeout, so that the refusal arrives.
     await member.clock.advance(stallTimeoutMs);
     await turn();
     expect([socket.destroyed, member.clock.pendingCount]).toEqual([true, 0]);

@@ -1,11 +1,11 @@
-/** The server of Node.js as it is set up here, and its last words, on connections of the test. */
+/** The HTTP server with its settings and its final answers, on simulated connections. */
 import type { Server } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { endWith, isOfHttp, newServer } from '../../src/server/http-server.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 import { FakeSocket } from './requests.ts';
 
-/** What a server makes of the head of a request: its path, or the code of the error. */
+/** The path that a server reads from the head of a request, or the code of the error. */
 function heard(server: Server, head: string): Promise<unknown> {
   const socket = new FakeSocket();
   return new Promise((resolve) => {
@@ -21,7 +21,7 @@ const headWith = (bytes: number): string =>
   `GET /here HTTP/1.1\r\nHost: one.example\r\nLong: ${'x'.repeat(bytes)}\r\n\r\n`;
 
 describe('a server', () => {
-  it('hears a request with a head of almost 16 KiB, and none with a longer one', async () => {
+  it('accepts a head of almost 16 KiB, and refuses a longer one', async () => {
     const { wire } = new FakeMember();
     const few = 100;
     expect(await heard(newServer(wire), headWith(16 * 1024 - few))).toBe('/here');
@@ -33,7 +33,7 @@ describe('a server', () => {
     const server = newServer(new FakeMember().wire);
     expect([server.requestTimeout, server.headersTimeout]).toEqual([0, stallTimeoutMs]);
     expect(server.keepAliveTimeout).toBe(60_000);
-    // A head that stands still is noticed at the end of the second interval at the latest.
+    // An incomplete head is detected at the end of the second check interval at the latest.
     expect(Reflect.get(server, 'connectionsCheckingInterval')).toBe(stallTimeoutMs / 2);
   });
 });
@@ -51,7 +51,7 @@ describe('an error of a connection', () => {
   });
 });
 
-describe('the last word on a connection', () => {
+describe('the final answer on a connection', () => {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   it('is sent before the connection is closed', async () => {

@@ -1,4 +1,4 @@
-/** The server of a member: how long it waits for what, and how it ends a connection. */
+/** The HTTP server of a member: its time limits, and how it closes a connection. */
 import { once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
@@ -18,14 +18,14 @@ afterEach(async () => {
   if (closing?.listening === true) await new Promise((resolve) => closing.close(resolve));
 });
 
-/** A client of a server that answers each request with nothing. */
+/** A client of a server that answers each request without a body. */
 async function clientOf(options: Partial<HttpTransportOptions>): Promise<RawClient> {
   const made = newServer(new FakeMember({}, options).wire);
   server = made;
   made.on('request', (_, response: ServerResponse) => response.end());
   await new Promise<void>((resolve) => void made.listen(0, '127.0.0.1', resolve));
-  const place = made.address();
-  const client = new RawClient(typeof place === 'object' && place !== null ? place.port : 0);
+  const bound = made.address();
+  const client = new RawClient(typeof bound === 'object' && bound !== null ? bound.port : 0);
   clients.push(client);
   return client;
 }
@@ -33,7 +33,7 @@ async function clientOf(options: Partial<HttpTransportOptions>): Promise<RawClie
 describe('the server', () => {
   it('gives a request any time, its head the stall timeout, and an idle connection a minute', () => {
     const { requestTimeout, headersTimeout, keepAliveTimeout } = newServer(new FakeMember().wire);
-    // A snapshot may take longer than the five minutes that Node.js gives a request.
+    // A snapshot may take longer than the five minutes that Node.js allows for a request.
     expect(requestTimeout).toBe(0);
     expect(headersTimeout).toBe(stallTimeoutMs);
     expect(keepAliveTimeout).toBe(60_000);
@@ -75,7 +75,7 @@ class Connection extends Duplex {
   }
 }
 
-describe('the last word on a connection', () => {
+describe('the final answer on a connection', () => {
   it('is written, and what the other side does with its half is not waited for', async () => {
     const connection = new Connection(true);
     const closed = once(connection, 'close');

@@ -1,4 +1,4 @@
-/** The queue of one peer: its bounds, its order, and what it counts. */
+/** The queue of one peer: its limits, its order and its counts. */
 import { crc32 } from 'node:zlib';
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { MessageQueue, queueBounds, type MessageFrame } from '../../src/messages
 const mebibyte = 1024 * 1024;
 const small = { messagesMax: 4, bytesMax: 1000, frameBytesAimed: 400, frameEntriesAimed: 10 };
 
-/** A message that takes `bytes` in a frame, with a number in its first bytes. */
+/** A message of `bytes` in a frame, with a number in its first bytes. */
 function sized(bytes: number, number = 0): Message {
   const of = (length: number): Message => {
     const context = Buffer.alloc(length);
@@ -25,7 +25,7 @@ function sized(bytes: number, number = 0): Message {
 const push = (queue: MessageQueue, message: Message): boolean =>
   queue.push(message, sizeInFrame(message));
 
-/** The numbers of the messages in a frame, whose length and checksum are right. */
+/** The numbers of the messages in a frame, after checking its length and checksum. */
 function numbersIn({ bytes, messages }: MessageFrame): number[] {
   const payload = bytes.subarray(frameHeadBytes);
   expect([bytes.readUInt32BE(0), bytes.readUInt32BE(4)]).toEqual([payload.length, crc32(payload)]);
@@ -55,7 +55,7 @@ describe('a message queue', () => {
     expect([queue.bytes, queue.length]).toEqual(isTaken ? [600 + bytes, 2] : [600, 1]);
   });
 
-  it('takes one message of any size when it is empty, and none beside it', () => {
+  it('takes one message of any size when it is empty, and no second one', () => {
     const queue = new MessageQueue(small);
     expect(push(queue, sized(5000, 1))).toBe(true);
     expect(push(queue, sized(100, 2))).toBe(false);

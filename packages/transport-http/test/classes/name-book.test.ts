@@ -1,4 +1,4 @@
-/** What a member remembers of names: how long, of how many hosts, and what ends a rest. */
+/** The cache of names: how long and how many hosts are kept, and what ends a pause. */
 import { SeededRandom, SimulatedClock, turnOfEventLoop } from '@babuza/testkit';
 import type { HostAddress } from '@babuza/vfs';
 import { beforeEach, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ const at = (address: string): HostAddress[] => [{ address, family: 4 }];
 
 let clock: SimulatedClock;
 let asked: string[];
-/** What look-ups answer at once; without an answer they hang. */
+/** The immediate results of lookups; a lookup without one hangs. */
 let answers: Map<string, Answer>;
 let book: NameBook;
 beforeEach(() => {
@@ -34,7 +34,7 @@ async function know(host: string, address: string): Promise<void> {
   expect(await book.addressesOf(host, signal)).toEqual(at(address));
 }
 
-/** So many look-ups in a row that lead to no connection: the next one rests for 5 s. */
+/** This many lookups in a row without a connection make the next pause 5 s. */
 async function lookUpInVain(host: string, times: number): Promise<void> {
   for (let count = 0; count < times; count += 1) {
     book.failed(host);
@@ -42,7 +42,7 @@ async function lookUpInVain(host: string, times: number): Promise<void> {
   }
 }
 
-/** How many look-ups there are when a connection fails now, and when one fails 100 ms later. */
+/** The number of lookups after a failed connection, and after another one 100 ms later. */
 async function lookUpsOfTwoFailures(host: string): Promise<number[]> {
   const before = asked.length;
   book.failed(host);
@@ -117,7 +117,7 @@ it('an address is looked up again a minute after it was found, each time', async
   }
 });
 
-it('of several failures the last one is told, and none is hidden by a look-up that hangs', async () => {
+it('the last of several failures is reported, and a look-up that hangs hides none of them', async () => {
   for (const why of ['the first reason', 'the second reason']) {
     answers.set('a', new Error(why));
     await expect(book.addressesOf('a', signal)).rejects.toThrow(why);

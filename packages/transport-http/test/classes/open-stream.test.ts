@@ -1,4 +1,4 @@
-/** A stream that is asked for, and the answers that a member or somebody else may give. */
+/** Opening a stream, and the answers that a member or another server may give. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -76,7 +76,7 @@ describe('a stream', () => {
     await open(signal);
     const [{ route, question } = {}] = asked;
     expect([asked.length, endedRequests]).toEqual([1, 1]);
-    expect(route).toMatchObject({ ...target, place: { host: 'two.example', port: 2 } });
+    expect(route).toMatchObject({ ...target, hostPort: { host: 'two.example', port: 2 } });
     expect(question).toMatchObject({
       method: 'GET',
       path: '/raft/v1/stream',

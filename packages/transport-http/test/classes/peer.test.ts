@@ -1,4 +1,4 @@
-/** One peer as this member sends to it, on connections that the test opens, breaks and holds. */
+/** The sending side of one peer, on connections that the test opens, breaks and holds. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../src/errors.ts';
@@ -10,7 +10,7 @@ import type { Target } from '../../src/connections/route.ts';
 import type { Wire } from '../../src/wire.ts';
 import { FakeMember } from './fakes.ts';
 
-/** A connection that was asked for. */
+/** A connection that the peer has requested. */
 class FakeLink implements MessageLink {
   readonly isStream: boolean;
   readonly target: Target;
@@ -117,7 +117,7 @@ async function send(...terms: number[]): Promise<void> {
   await turn();
 }
 
-/** The connection that is asked for as number `at`. */
+/** The requested connection with the number `at`. */
 function opening(at: number): Opening {
   const found = openings[at];
   if (found === undefined) throw new Error(`there are ${openings.length} attempts`);
@@ -133,7 +133,7 @@ async function connected(): Promise<FakeLink> {
 
 const dropped = (): number => member.countersOf(2n).droppedMessages;
 
-describe('what is sent to a peer', () => {
+describe('messages to a peer', () => {
   it('waits for the connection, and goes over it in its order', async () => {
     await send(1, 2);
     await send(3);
@@ -269,7 +269,7 @@ describe('a connection that breaks', () => {
   });
 });
 
-describe('what is told of a peer', () => {
+describe('reports about a peer', () => {
   it('is nothing while it answers and nothing has failed', async () => {
     const link = await connected();
     await member.clock.advance(1000);
@@ -376,7 +376,7 @@ describe('a new address', () => {
     else await opening(0).open();
     expect([peer.isConnected, opening(1).link.isClosed]).toEqual([true, false]);
     expect([dropped(), member.countersOf(2n).failedConnections]).toEqual([0, 0]);
-    // The connection that nobody wants any more is closed.
+    // The connection that is no longer wanted is closed.
     expect(opening(0).link.isClosed).toBe(how === 'opens');
     await send(2);
     expect(opening(1).link.terms).toEqual([1, 2]);

@@ -1,4 +1,4 @@
-/** Requests that lie behind each other on one connection, before the first of them is answered. */
+/** Several requests on one connection before the first of them was answered. */
 import { encodeMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { headOf, streamHeadOf } from '../raw-client.ts';

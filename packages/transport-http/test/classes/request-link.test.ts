@@ -1,6 +1,6 @@
 /**
- * Frames as requests: one at a time, each answered before the next one, and every failure told
- * once.
+ * Frames as requests: one at a time, each after the answer to the previous one, and every failure
+ * reported once.
  */
 import { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
@@ -98,7 +98,8 @@ describe('requests with messages', () => {
     const first = await write('one');
     expect([link.canTake, first.socket.text]).toEqual([false, expect.stringContaining('one')]);
     await first.answer();
-    // The head of an answer says that the other side reads, not that it has taken all.
+    // The head of an answer means that the other side is reading, not that it has received
+    // everything.
     expect([link.canTake, events]).toEqual([false, []]);
     await end(first);
     expect([link.canTake, events]).toEqual([true, ['answer', 'ready']]);

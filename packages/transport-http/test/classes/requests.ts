@@ -1,4 +1,7 @@
-/** Requests and answers without a network: what a test pushes arrives, what is written is kept. */
+/**
+ * Requests and answers without a network: tests push the incoming bytes, and written bytes are
+ * recorded.
+ */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { frameHead } from '../../src/messages/frames.ts';
@@ -8,10 +11,10 @@ interface Written {
   readonly encoding: BufferEncoding;
 }
 
-/** A connection whose other end is the test. */
+/** A connection whose other end is controlled by the test. */
 export class FakeSocket extends Socket {
   readonly written: Buffer[] = [];
-  /** While it is set, nothing that is written leaves. */
+  /** While it is true, written bytes do not leave. */
   isStuck = false;
   #pending: (() => void)[] = [];
 
@@ -37,7 +40,7 @@ export class FakeSocket extends Socket {
     else done();
   }
 
-  /** The written bytes leave. */
+  /** Lets the written bytes leave. */
   unstick(): void {
     this.isStuck = false;
     for (const done of this.#pending.splice(0)) done();
@@ -54,7 +57,7 @@ export interface FakeExchange {
   readonly response: ServerResponse;
 }
 
-/** A request whose head has arrived. Its body is pushed by the test; `null` ends it. */
+/** A request whose head has arrived. The test pushes its body; `null` ends it. */
 export function exchangeOf(headers: Readonly<Record<string, string>> = {}): FakeExchange {
   const socket = new FakeSocket();
   const request = new IncomingMessage(socket);

@@ -1,4 +1,4 @@
-/** The server of member 1 on connections that are the test's: without a network. */
+/** The server of member 1 on simulated connections. */
 import type { Server } from 'node:http';
 import type { TransportHandler } from '@babuza/raft';
 import { MessageType, newMessage } from '@babuza/raftpb';
@@ -13,7 +13,7 @@ import { headOf } from '../raw-client.ts';
 import { FakeMember, handshakeOf } from './fakes.ts';
 import { FakeSocket } from './requests.ts';
 
-/** Waits until what was pushed is read, parsed and answered. */
+/** Waits until the pushed bytes were read, parsed and answered. */
 export async function turn(): Promise<void> {
   for (let count = 0; count < 20; count += 1) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -22,12 +22,12 @@ export interface Served {
   readonly member: FakeMember;
   readonly members: Members;
   readonly http: Server;
-  /** The members that the transport was told of, one for each call. */
+  /** The members for which `onMember` was called. */
   readonly met: bigint[];
   readonly server: MessageServer;
-  /** Opens a new connection on which these bytes have come. */
+  /** Opens a new connection on which these bytes have arrived. */
   readonly connected: (...bytes: (string | Uint8Array)[]) => Promise<FakeSocket>;
-  /** The terms of the messages that the node was given, in their order. */
+  /** The terms of the messages that the node received, in order. */
   readonly terms: () => number[];
 }
 

@@ -1,4 +1,4 @@
-/** Where the server of a member listens, and requests that are refused late. */
+/** The address at which the server of a member listens, and requests that are refused late. */
 import { encodeMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { headOf } from '../raw-client.ts';
@@ -36,7 +36,7 @@ describe('a request that is refused after all of it was read', () => {
       return Buffer.concat([Buffer.from(head), frame]);
     };
     await connected(request('babuza-offset: 0'));
-    // It waits for the end of the one before, and does not say where it begins.
+    // The request waits for the previous one to end, and lacks the offset header.
     const socket = await connected(request());
     expect(socket.text).toBe('');
     give();

@@ -1,6 +1,4 @@
-/**
- * The server of a member, on connections that are the test's: without a network but for its end.
- */
+/** The server of a member on simulated connections. */
 import { once } from 'node:events';
 import { encodeMessage } from '@babuza/raftpb';
 import { describe, expect, it, vi } from 'vitest';
@@ -122,7 +120,7 @@ describe('a connection', () => {
     expect([socket.destroyed, server.refusedConnections]).toEqual([true, 1]);
   });
 
-  it('that breaks is closed, and is none that was refused', async () => {
+  it('that breaks is closed, and does not count as refused', async () => {
     const { connected, http, server } = serverOf();
     const socket = await connected('GET / HT');
     http.emit('clientError', errorOf('ECONNRESET'), socket);

@@ -1,9 +1,9 @@
-/** What a receiver says of a snapshot: its last word, behind lines that say that it works. */
+/** The answer of the receiver of a snapshot: progress lines and the outcome. */
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { fateLine, fateOf } from '../../src/snapshots/snapshot-outcome.ts';
+import { outcomeLine, outcomeOf } from '../../src/snapshots/snapshot-outcome.ts';
 import { FakeMember, stallTimeoutMs } from './fakes.ts';
 
 let member: FakeMember;
@@ -15,13 +15,13 @@ const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await member.clock.advance(0);
 };
 
-describe('the last word of a receiver', () => {
+describe('the outcome that a receiver sends', () => {
   const target = { id: 2n, address: 'two.example:2' };
   const ask = (response: IncomingMessage) =>
-    fateOf(response, member.wire, target).catch((error: unknown) => error);
+    outcomeOf(response, member.wire, target).catch((error: unknown) => error);
 
   it('is found behind lines that say that it works, however they are cut', async () => {
-    const text = `{}\n{}\n${fateLine({ taken: false, reason: 'r', message: 'm' })}{}\n`;
+    const text = `{}\n{}\n${outcomeLine({ taken: false, reason: 'r', message: 'm' })}{}\n`;
     for (const step of [1, 2, 3, 7, text.length]) {
       const response = new IncomingMessage(new Socket());
       const answer = ask(response);

@@ -1,4 +1,4 @@
-/** Snapshots that arrive: who is taken, in which order attempts are, and what the sender hears. */
+/** Incoming snapshots: the admitted senders, the order of attempts, and the answers. */
 import type { TransportHandler } from '@babuza/raft';
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import { snapshotMessage } from '../snapshot-support.ts';
 import { FakeMember, mebibyte, stallTimeoutMs } from './fakes.ts';
 import { exchangeOf, frameOf, type FakeExchange } from './requests.ts';
 
-/** A snapshot that the node takes: the test says when, and how it ends. */
+/** A snapshot whose end the test controls. */
 class Taking {
   readonly message: Message;
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ let takings: Taking[];
 let member: FakeMember;
 let receiver: SnapshotReceiver;
 let received: number;
-/** Whether the node waits for the test before it has taken a snapshot, or given it up. */
+/** Whether the node waits for the test before it has stored or rejected a snapshot. */
 let isSlow: boolean;
 let failure: Error | undefined;
 
@@ -58,8 +58,8 @@ const turn = (): Promise<void> => member.clock.advance(0);
 interface Attempt extends FakeExchange {
   readonly done: Promise<unknown>;
   readonly push: (...frames: (string | Buffer)[]) => Promise<void>;
-  /** The last word, as it was sent. */
-  readonly word: () => unknown;
+  /** The outcome in the last line of the answer. */
+  readonly outcome: () => unknown;
 }
 
 /** An attempt of a member to send a snapshot. */
@@ -75,11 +75,11 @@ async function attempt(from: bigint, offset = '0', message?: Message): Promise<A
   };
   const done = receiver.take(from, request, response).catch((error: unknown) => error);
   await push(frameOf(encodeMessage(message ?? snapshotMessage(from, 1n))));
-  const word = (): unknown => {
+  const outcome = (): unknown => {
     const lines = socket.text.split('\n').filter((line) => line.includes('"taken"'));
     return lines.length === 0 ? undefined : JSON.parse(lines[0]?.trim() ?? '');
   };
-  return { ...exchange, done, push, word };
+  return { ...exchange, done, push, outcome };
 }
 
 describe('a snapshot', () => {
@@ -89,7 +89,7 @@ describe('a snapshot', () => {
     await one.done;
     await turn();
     expect(takings[0]?.chunks).toEqual(['a', 'bc', 'def']);
-    expect(one.word()).toEqual({ taken: true, reason: '', message: '' });
+    expect(one.outcome()).toEqual({ taken: true, reason: '', message: '' });
     expect(member.countersOf(2n).receivedSnapshotBytes).toBe(6);
     expect(member.clock.pendingCount).toBe(0);
   });
@@ -105,7 +105,7 @@ describe('a snapshot', () => {
     await one.done;
     await turn();
     expect(takings).toHaveLength(isTaken ? 1 : 0);
-    expect(one.word()).toMatchObject({ taken: isTaken, reason: isTaken ? '' : 'other-offset' });
+    expect(one.outcome()).toMatchObject({ taken: isTaken, reason: isTaken ? '' : 'other-offset' });
   });
 
   it.each(['', '-1', '1.5', '0x10', '9'.repeat(16)])(
@@ -124,7 +124,7 @@ describe('a snapshot', () => {
     one.request.push(null);
     await one.done;
     await turn();
-    expect(one.word()).toMatchObject({ taken: false, reason: 'not-whole' });
+    expect(one.outcome()).toMatchObject({ taken: false, reason: 'not-whole' });
   });
 
   it('that the node refuses is told with its reason', async () => {
@@ -133,7 +133,7 @@ describe('a snapshot', () => {
     await one.push('a', emptyFrame);
     await one.done;
     await turn();
-    expect(one.word()).toMatchObject({ taken: false, reason: 'not-taken', message: /no room/ });
+    expect(one.outcome()).toMatchObject({ taken: false, reason: 'not-taken', message: /no room/ });
   });
 
   it.each<[string, Message]>([
@@ -180,7 +180,7 @@ describe('the request of a snapshot', () => {
     await one.push(frameOf(Buffer.alloc(bytes)), emptyFrame);
     await one.done;
     await turn();
-    expect(one.word()).toMatchObject({ taken: isTaken });
+    expect(one.outcome()).toMatchObject({ taken: isTaken });
     expect(lengths).toEqual(isTaken ? [bytes] : []);
   });
 });
@@ -197,7 +197,7 @@ describe('snapshots at once', () => {
     await other.push(emptyFrame);
     await other.done;
     await turn();
-    for (const each of [one, other]) expect(each.word()).toMatchObject({ taken: true });
+    for (const each of [one, other]) expect(each.outcome()).toMatchObject({ taken: true });
   });
 
   it('of two leaders end each for itself when one of them is removed', async () => {
@@ -230,7 +230,7 @@ describe('snapshots at once', () => {
     takings[1]?.settle();
     await newer.done;
     await turn();
-    expect([older.word(), newer.word()]).toEqual([
+    expect([older.outcome(), newer.outcome()]).toEqual([
       undefined,
       expect.objectContaining({ taken: true }),
     ]);
@@ -244,7 +244,7 @@ describe('snapshots at once', () => {
     for (let round = 0; round < 20; round += 1) {
       const running = takings.filter(({ isOver }) => !isOver);
       mostRunning = Math.max(mostRunning, running.length);
-      // The last one gets what it needs, the others are ended by the next one.
+      // The last attempt is served; each earlier one is ended by the next.
       for (const each of attempts) if (!each.request.destroyed) await each.push(emptyFrame);
       for (const each of running) each.settle();
       await turn();
@@ -311,7 +311,7 @@ describe('the end of a snapshot', () => {
     const ended = receiver.end(2n);
     takings[0]?.settle();
     await ended;
-    expect([one.word(), one.response.destroyed]).toEqual([undefined, true]);
+    expect([one.outcome(), one.response.destroyed]).toEqual([undefined, true]);
   });
 
   it('is waited for by close', async () => {
@@ -343,7 +343,7 @@ describe('the end of a snapshot', () => {
     await other.push('b', emptyFrame);
     await other.done;
     await turn();
-    expect(other.word()).toMatchObject({ taken: true });
+    expect(other.outcome()).toMatchObject({ taken: true });
   });
 });
 

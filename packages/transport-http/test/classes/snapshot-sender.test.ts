@@ -1,11 +1,11 @@
-/** A snapshot as it is sent: attempts, pauses, back-pressure, and the end of its source. */
+/** Sending a snapshot: attempts, pauses, backpressure, and the end of its source. */
 import { ClientRequest, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportError } from '../../src/errors.ts';
 import { FrameReader } from '../../src/messages/frame-reader.ts';
 import { Pacer } from '../../src/snapshots/pacer.ts';
-import { fateLine } from '../../src/snapshots/snapshot-outcome.ts';
+import { outcomeLine } from '../../src/snapshots/snapshot-outcome.ts';
 import { sendSnapshot, type SnapshotSending } from '../../src/snapshots/snapshot-sender.ts';
 import { paths } from '../../src/wire.ts';
 import { never, snapshotMessage, Source } from '../snapshot-support.ts';
@@ -30,7 +30,7 @@ vi.mock('../../src/connections/client.ts', async (original) => ({
 
 const broken = new TransportError('TRANSPORT_BROKEN', 'the connection broke');
 
-/** One request of the sender. What it sends lies in the connection; the test answers it. */
+/** One request of the sender. The test reads what was sent and answers it. */
 class Asked {
   readonly request: ClientRequest;
   readonly socket = new FakeSocket();
@@ -62,9 +62,9 @@ class Asked {
 
 let member: FakeMember;
 let asked: Asked[];
-/** The answers of the receiver to each question; the last one stays. An answer may be an error. */
+/** The receiver's answers to the questions; the last one is repeated. An answer may be an error. */
 let offsets: (number | Error)[];
-/** How the receiver answers each attempt. */
+/** The receiver's answer to each attempt. */
 let onAttempt: (attempt: Asked, number: number) => void;
 
 beforeEach(() => {
@@ -94,13 +94,13 @@ beforeEach(() => {
 
 const attempts = (): Asked[] => asked.filter(({ path }) => path === paths.snapshot);
 const take = ({ response }: Asked): void =>
-  void response.push(fateLine({ taken: true, reason: '', message: '' }));
+  void response.push(outcomeLine({ taken: true, reason: '', message: '' }));
 const refuseWith =
   (reason: string) =>
   ({ response }: Asked): void =>
-    void response.push(fateLine({ taken: false, reason, message: 'why' }));
+    void response.push(outcomeLine({ taken: false, reason, message: 'why' }));
 
-/** The outcome; `undefined` while it is under way, `null` when it has arrived. */
+/** The error or result: `undefined` while sending, `null` on success. */
 interface Sending {
   end: unknown;
   readonly done: Promise<void>;
@@ -301,7 +301,7 @@ describe('attempts to send a snapshot', () => {
     );
   });
 
-  it('that get less far than an earlier one count as vain', async () => {
+  it('that get less far than an earlier one count as attempts without progress', async () => {
     offsets = [50, 10, 20, 30, 40, 49];
     onAttempt = failing;
     const sending = send(new Source(1000).open);
@@ -329,7 +329,7 @@ describe('attempts to send a snapshot', () => {
     expect([sending.end, asking.at(-1)]).toEqual([null, '127.0.0.1:3']);
   });
 
-  it.each(['not-whole', 'other-offset'])('go on after the word %s', async (reason) => {
+  it.each(['not-whole', 'other-offset'])('go on after the outcome %s', async (reason) => {
     onAttempt = (attempt, number) => (number === 1 ? refuseWith(reason) : take)(attempt);
     const sending = send(new Source(10).open);
     await turns();
@@ -357,7 +357,7 @@ describe('attempts to send a snapshot', () => {
   it('repeat what the receiver says of itself on one line, escaped and shortened', async () => {
     onAttempt = ({ response }) => {
       const message = `x\nERROR forged \u001b[2J\u009b${'y'.repeat(9000)}`;
-      response.push(fateLine({ taken: false, reason: 'not-whole', message }));
+      response.push(outcomeLine({ taken: false, reason: 'not-whole', message }));
     };
     const sending = send(new Source(10).open);
     for (let pauses = 0; pauses < 6; pauses += 1) {
@@ -376,7 +376,7 @@ describe('attempts to send a snapshot', () => {
     'in a pause',
     'while a chunk waits',
     'while the source is read',
-    'at the last word',
+    'at the outcome',
   ])('end when the signal fires %s, with no source open and no timer', async (when) => {
     const giveUp = new AbortController();
     const source = new Source(10_000, 1000);

@@ -1,4 +1,4 @@
-/** The watch notices that nothing comes, and hears that something is still done. */
+/** The stall watch and the progress lines that keep it from firing. */
 import { SimulatedClock } from '@babuza/testkit';
 import { ServerResponse, IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
@@ -54,7 +54,7 @@ describe('a stall watch', () => {
   });
 });
 
-describe('the word that the receiver still works', () => {
+describe('the progress lines of a receiver', () => {
   it('is said at its time and five times in a stall timeout, until it is stopped', async () => {
     const { clock, wire } = new FakeMember();
     const response = new ServerResponse(new IncomingMessage(new Socket()));

@@ -1,7 +1,4 @@
-/**
- * Both halves of a stream of messages: what they take, what they answer, and when they are given
- * up.
- */
+/** Both sides of a stream: the messages that they accept, their answers, and when they close it. */
 import type { TransportHandler } from '@babuza/raft';
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
@@ -283,7 +280,7 @@ describe('an outgoing stream', () => {
     const { member, socket, stream, events, turn } = outgoing(answer);
     expect(events).toEqual(['answer']);
     await member.clock.advance(700);
-    // Half an answer is none.
+    // A partial answer does not count.
     socket.push(answer.subarray(0, 9));
     await turn();
     expect(events).toHaveLength(1);

@@ -1,6 +1,6 @@
 /**
- * Two things at once in one transport: snapshots, connections, removals and closes, on the
- * loopback.
+ * Concurrent events in one transport: snapshots, connections, removals and closes, on the loopback
+ * interface.
  */
 import { connect } from 'node:net';
 import type { TransportHandler } from '@babuza/raft';
@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => net.close());
 
-/** Takes snapshots, and holds each one before its end until the test lets it go. */
+/** Receives snapshots and delays the end of each until the test releases it. */
 class Held {
   readonly terms: number[] = [];
   readonly signals: AbortSignal[] = [];
@@ -44,14 +44,15 @@ describe('two snapshots to one member at once', () => {
     const [one, two] = await net.pair();
     const send = (open: Source['open'], signal = never): Promise<unknown> =>
       one.transport.sendSnapshot(snapshotMessage(1n, 2n), open, signal).catch((error) => error);
-    // A source that goes on until it is told otherwise.
+    // A source that continues until it is stopped.
     const endless = () => {
       const source = new Source(64 * mebibyte, 1000);
       source.onRead = () => new Promise((resolve) => setImmediate(resolve));
       return source;
     };
     const giveUp = new AbortController();
-    // The receiver takes the second in place of the first, which tries again: both are under way.
+    // The receiver replaces the first snapshot by the second; the first is tried again, so both are
+    // in progress.
     two.proxy.cut();
     const first = send(endless().open, giveUp.signal);
     const second = send(endless().open);
@@ -136,7 +137,7 @@ describe('close', () => {
     );
     const group = { groupId: 0n, entryBytesMax: mebibyte, messageBytesMax: mebibyte };
     const starting = transport.start(silentHandler, group).catch((error: unknown) => error);
-    // The name of the host is known in this turn; the port is asked for in one of the next.
+    // The name is resolved in this turn of the event loop; the port is connected to in a later one.
     await Promise.resolve();
     const closing = transport.close();
     expect(await starting).toMatchObject({ code: 'TRANSPORT_CLOSED' });
@@ -172,7 +173,7 @@ describe('a second stream of one member', () => {
     const before = second.text.length;
     second.write(frame);
     await until(() => one.received.length === 1);
-    // It is looked after: what it has sent is answered at the next pulse.
+    // The stream is checked: its bytes are answered at the next pulse.
     await until(() => second.text.length > before);
     one.transport.removePeer(7n);
     await until(() => second.hasEnded || second.isClosed);

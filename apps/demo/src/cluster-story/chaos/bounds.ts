@@ -1,6 +1,6 @@
 /**
- * What the processes of the nodes take while they are disturbed: looked at now and then, and
- * compared with what it may be.
+ * Samples the heap, handles and disk space of the nodes during the faults, and compares the maximum
+ * of each with a bound.
  */
 import { byteSize, count } from '../../common/figures.ts';
 import { bytesBelow, processFigures } from '../node-figures.ts';
@@ -9,9 +9,9 @@ import type { Stage } from '../stage.ts';
 const mebibyte: number = 1024 * 1024;
 
 /**
- * For the load of this story: some megabytes of state, three snapshots of it and one that is made,
- * and the log of some thousands of entries. The heap holds the state, what is under way, and what
- * is not collected yet.
+ * Bounds for the load of this story: a few megabytes of state, three snapshots of it and one that
+ * is being written, and a log of a few thousand entries. The heap holds the state, pending requests
+ * and garbage.
  */
 const bounds = { heapBytes: 320 * mebibyte, handles: 500, diskBytes: 256 * mebibyte };
 
@@ -37,13 +37,13 @@ export class Bounds {
     const { heapBytes, handles, diskBytes } = this.#most;
     const seen = `at most ${byteSize(heapBytes)} of heap, ${count(handles)} handles and ${byteSize(diskBytes)} of disk on a node`;
     if (heapBytes === 0 || handles === 0 || diskBytes === 0) {
-      this.#stage.fail(`no node said what it takes: ${seen}`);
+      this.#stage.fail(`no node reported its figures: ${seen}`);
       return;
     }
     const isWithin =
       heapBytes <= bounds.heapBytes && handles <= bounds.handles && diskBytes <= bounds.diskBytes;
     if (isWithin) this.#stage.timeline.good(seen);
-    else this.#stage.fail(`${seen}: more than it may be`);
+    else this.#stage.fail(`${seen}: above the bound`);
   }
 
   #see(name: keyof typeof bounds, value: number): void {

@@ -1,6 +1,6 @@
 /**
- * Numbers from 0 to below 1, the same for the same seed (Steele and others 2014: SplitMix, on 32
- * bits).
+ * A pseudo-random generator for numbers from 0 to below 1; the same seed gives the same numbers
+ * (SplitMix, Steele and others 2014, with 32 bits of state).
  */
 export function chanceOf(seed: number): () => number {
   let state = seed >>> 0;

@@ -1,13 +1,11 @@
-/**
- * A cluster of processes under load that is disturbed by chance, and what it must hold at the end.
- */
+/** A cluster of processes under load with random faults, and the checks at its end. */
 import { counted } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';
 import { Registers } from '../registers.ts';
 import type { ClusterSettings } from '../settings.ts';
 import { Stage } from '../stage.ts';
-import { judge, judgeOnce } from '../verdict.ts';
+import { checkHistory, checkAppliedOnce } from '../verdict.ts';
 import { verifyEverywhere } from '../verifying.ts';
 import { chanceOf } from './chance.ts';
 import { Overwriters } from './overwriters.ts';
@@ -16,9 +14,9 @@ import { Troublemaker } from './troublemaker.ts';
 export interface DisturbedSettings extends ClusterSettings {
   readonly clients: number;
   readonly seed: number;
-  /** A node that is never killed. Default: every node may be. */
+  /** The id of a node that is never killed. Default: every node may be killed. */
   readonly neverKilled?: bigint | undefined;
-  /** Is told of each acknowledged write how long it took. */
+  /** Called with the latency of each acknowledged write. */
   readonly onWrite?: ((elapsedMs: number) => void) | undefined;
 }
 
@@ -43,7 +41,7 @@ export class DisturbedCluster {
     );
   }
 
-  /** The cluster has a leader, and its clients write. */
+  /** Starts the cluster and its clients. Resolves when the cluster has a leader. */
   static async open(
     terminal: Terminal,
     workplace: Workplace,
@@ -66,15 +64,15 @@ export class DisturbedCluster {
     return this.#overwriters.acknowledged;
   }
 
-  /** One misfortune and its end. */
+  /** Injects one fault and ends it. */
   async strike(): Promise<void> {
     await this.#troublemaker.strike();
   }
 
-  /** Ends load and misfortunes, and judges what is there after `seconds` of them. */
+  /** Stops the clients and checks the results. `seconds` is how long the load ran. */
   async verify(seconds: number): Promise<void> {
     const { stage } = this;
-    stage.terminal.step('Leave it alone, and look for everything that was acknowledged');
+    stage.terminal.step('End all faults, and look up every acknowledged write');
     await this.#overwriters.stop();
     await this.#registers.stop();
     const { acknowledged, unanswered } = this.#overwriters;
@@ -87,7 +85,7 @@ export class DisturbedCluster {
       `${counted(acknowledged, 'write')} acknowledged (${Math.round(acknowledged / seconds)}/s), ${unanswered} without an answer`,
     );
     await verifyEverywhere(stage, this.#overwriters);
-    judgeOnce(stage, this.#overwriters.appliedTwice);
-    judge(stage, this.#registers, registerClients);
+    checkAppliedOnce(stage, this.#overwriters.appliedTwice);
+    checkHistory(stage, this.#registers, registerClients);
   }
 }

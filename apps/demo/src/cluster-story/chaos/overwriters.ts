@@ -1,8 +1,8 @@
 /**
- * Clients that overwrite a bounded set of keys for as long as it takes. What a key must hold at the
- * end is known for each: the value that was acknowledged last, or one that was sent after it and
- * never answered. Each also makes and removes a key of its own in turn: one that is sent again and
- * applied twice finds what the first had done, and says so.
+ * Clients that overwrite a bounded set of keys until they are stopped. At the end each key must
+ * hold the value that was acknowledged last, or one that was sent later and never answered. Each
+ * client also puts and deletes one more key in turn: a write that was applied twice finds the
+ * result of its first application and reports it.
  */
 import { KeyValueError, type KeyValueClient } from '../../cluster/client/index.ts';
 
@@ -11,12 +11,12 @@ const valueBytes = 1024;
 
 interface Expected {
   acknowledged: number | undefined;
-  /** Sent after that, without an answer. */
+  /** Values that were sent after the acknowledged one and got no answer. */
   unanswered: number[];
 }
 
 export class Overwriters {
-  /** Keys of which a write was applied twice. */
+  /** Keys with a write that was applied twice. */
   readonly appliedTwice: string[] = [];
   readonly #expected = new Map<string, Expected>();
   #stopping = false;
@@ -25,7 +25,7 @@ export class Overwriters {
   #running: Promise<unknown> = Promise.resolve();
   readonly #onWrite: (elapsedMs: number) => void;
 
-  /** `onWrite` is told of each acknowledged write how long it took. */
+  /** `onWrite` is called with the latency of each acknowledged write. */
   constructor(onWrite: (elapsedMs: number) => void = () => undefined) {
     this.#onWrite = onWrite;
   }
@@ -51,13 +51,13 @@ export class Overwriters {
     await this.#running;
   }
 
-  /** What is wrong with what a node has, or nothing. */
+  /** Describes how the value that a node returned is wrong; `undefined` when it is right. */
   problemOf(key: string, found: Uint8Array | undefined): string | undefined {
     const { acknowledged, unanswered } = this.#expected.get(key) ?? { unanswered: [] };
     const allowed = [acknowledged, ...unanswered];
     const serial = found === undefined ? undefined : serialOf(key, found);
     if (allowed.includes(serial)) return undefined;
-    return `${key} holds ${serial ?? 'nothing'}, ${acknowledged ?? 'nothing'} was acknowledged last`;
+    return `${key} holds ${serial ?? 'nothing'}, but the last acknowledged value is ${acknowledged ?? 'nothing'}`;
   }
 
   async #work(client: KeyValueClient, number: number): Promise<void> {
@@ -75,7 +75,7 @@ export class Overwriters {
         expected.unanswered = [];
         this.#acknowledged += 1;
       } catch (error) {
-        // By Ctrl-C: nothing would be waited for any more, and nothing else would get its turn.
+        // Ctrl-C closed the client. A closed client fails at once, so the loop would never yield.
         if (error instanceof KeyValueError && error.code === 'KEY_VALUE_CLOSED') return;
         expected.unanswered.push(serial);
         isThere = undefined;
@@ -85,8 +85,8 @@ export class Overwriters {
   }
 
   /**
-   * Makes the key, or removes it. Returns whether it is there now. `undefined`: nobody knows
-   * whether it was.
+   * Puts the key, or deletes it if it is there. Returns whether it is there now. `wasThere` is
+   * `undefined` when the previous write has an unknown outcome.
    */
   async #toggle(client: KeyValueClient, key: string, wasThere?: boolean): Promise<boolean> {
     const isToBe = wasThere !== true;
@@ -98,12 +98,12 @@ export class Overwriters {
   }
 }
 
-/** The key and the serial number, and the same again until the value is full. */
+/** A value: the key and the serial number, repeated until the value is full. */
 function valueOf(key: string, serial: number): Uint8Array {
   return Buffer.alloc(valueBytes, `${key}=${serial};`);
 }
 
-/** NaN for what nobody has written. */
+/** Returns the serial number of a value, or NaN when no client wrote the value. */
 function serialOf(key: string, value: Uint8Array): number {
   const text = Buffer.from(value).toString();
   const serial = Number(text.slice(key.length + 1, text.indexOf(';')));

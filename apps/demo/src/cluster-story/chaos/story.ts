@@ -1,7 +1,6 @@
 /**
- * Kills, restarts, partitions, freezes and hung disks by chance under load, for as long as it is
- * asked for; then everything that was acknowledged is looked for on every node, and the history of
- * clients is judged.
+ * The chaos story: kills, restarts, partitions, freezes and hung disks at random under load. Then
+ * every acknowledged write is looked up on every node, and the history of the clients is checked.
  */
 import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
@@ -14,7 +13,7 @@ export interface ChaosSettings extends DisturbedSettings {
   readonly seconds: number;
 }
 
-/** Tells the story; returns what did not hold, in sentences. */
+/** Runs the story. Returns a sentence for each check that failed. */
 export async function tellChaosStory(
   terminal: Terminal,
   workplace: Workplace,
@@ -22,9 +21,9 @@ export async function tellChaosStory(
 ): Promise<readonly string[]> {
   const { nodes, seconds, seed } = settings;
   const startMs = performance.now();
-  terminal.line(terminal.style('bold', 'Babuza: a cluster that is not left alone'));
+  terminal.line(terminal.style('bold', 'Babuza: a cluster with random faults'));
   terminal.step(
-    `Disturb ${counted(nodes, 'node')} under load for ${counted(seconds, 'second')} (--seed ${seed})`,
+    `Inject faults into ${counted(nodes, 'node')} under load for ${counted(seconds, 'second')} (--seed ${seed})`,
   );
   const disturbed = await DisturbedCluster.open(terminal, workplace, settings);
   const { stage } = disturbed;

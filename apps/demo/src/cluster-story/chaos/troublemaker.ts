@@ -1,6 +1,6 @@
 /**
- * Kills, restarts, cuts, heals, freezes and disks that hang by chance; never so that a majority is
- * gone for longer than a few seconds.
+ * Injects random faults: kills, partitions, freezes, hung disks. Each fault ends after a few
+ * seconds, so that the cluster soon has a majority again.
  */
 import type { ClusterNode } from '../../cluster/cluster.ts';
 import type { Stage } from '../stage.ts';
@@ -30,7 +30,8 @@ export class Troublemaker {
   readonly #neverKilled: bigint | undefined;
 
   /**
-   * `chance` gives numbers from 0 to below 1. A node that is never killed suffers everything else.
+   * `chance` returns numbers from 0 to below 1. The node `neverKilled` suffers all faults except
+   * kills.
    */
   constructor(stage: Stage, chance: () => number, neverKilled?: bigint) {
     this.#stage = stage;
@@ -38,7 +39,7 @@ export class Troublemaker {
     this.#neverKilled = neverKilled;
   }
 
-  /** One misfortune and its end. */
+  /** Injects one fault and ends it. */
   async strike(): Promise<void> {
     const draw = this.#chance();
     if (draw < 0.35) await this.#killSome(1);
@@ -84,7 +85,10 @@ export class Troublemaker {
     cluster.heal();
   }
 
-  /** As a machine that swaps, or is moved: it comes back, and believes that no time has passed. */
+  /**
+   * Stops a process for a while, as a machine does that swaps or is migrated. When it continues, it
+   * does not notice that time has passed.
+   */
   async #freeze(): Promise<void> {
     const { cluster, timeline } = this.#stage;
     const leader = await this.#leader();
@@ -97,7 +101,7 @@ export class Troublemaker {
     victim.handle.thaw();
   }
 
-  /** Its disk takes nothing for a while; everything else of it works. */
+  /** Lets a disk hang for a while. The rest of the node keeps working. */
   async #hangDisk(): Promise<void> {
     const { cluster, timeline } = this.#stage;
     const leader = await this.#leader();
@@ -106,17 +110,17 @@ export class Troublemaker {
     if (victim === undefined) return;
     this.counts.hangs += 1;
     victim.handle.hangDisk();
-    timeline.note(`its disk hangs: ${nameOf(victim.id, leader)}`);
+    timeline.note(`disk hangs: ${nameOf(victim.id, leader)}`);
     await this.#pause(500, 5000);
     victim.handle.releaseDisk();
   }
 
   async #transfer(): Promise<void> {
     this.counts.transfers += 1;
-    // It may fail: nobody leads, or the target is away.
+    // The transfer may fail, because there is no leader or the target is down.
     const moved = this.#stage.admin.cluster.transferLeadership(undefined, { deadlineMs: 3000 });
     const leader = await moved.catch(() => undefined);
-    this.#stage.timeline.note(`leadership handed to node ${leader?.id ?? '?'}`);
+    this.#stage.timeline.note(`leadership transferred to node ${leader?.id ?? '?'}`);
   }
 
   async #takeSnapshot(): Promise<void> {
@@ -126,7 +130,7 @@ export class Troublemaker {
     this.counts.snapshots += 1;
     const taken = admin.cluster.takeSnapshot({ at: node.apiUrl, deadlineMs: 5000 });
     const snapshot = await taken.catch(() => undefined);
-    timeline.note(`a snapshot on node ${node.id} at index ${snapshot?.index ?? '?'}`);
+    timeline.note(`snapshot on node ${node.id} at index ${snapshot?.index ?? '?'}`);
   }
 
   async #leader(): Promise<bigint | undefined> {
@@ -139,7 +143,7 @@ export class Troublemaker {
     return undefined;
   }
 
-  /** The leader half of the time, where it is one of them. */
+  /** Chooses a node. Half of the time it is the leader, if the leader is among `nodes`. */
   #victim(nodes: readonly ClusterNode[], leader: bigint | undefined): ClusterNode | undefined {
     const prefersLeader = this.#chance() < 0.5;
     return nodes.find(({ id }) => prefersLeader && id === leader) ?? this.#one(nodes);

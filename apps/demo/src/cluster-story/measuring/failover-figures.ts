@@ -1,10 +1,11 @@
-/** How the figures of failovers are printed: percentiles, also in election timeouts. */
+/** Prints percentiles of failovers, in time and in election timeouts. */
 import { duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import { percentile } from '../figures.ts';
 
 /**
- * The default of a node: 10 ticks of 100 ms. A follower waits for one to two of them, by chance.
+ * The default election timeout of a node: 10 ticks of 100 ms. A follower waits for one to two of
+ * them, chosen at random.
  */
 export const electionTimeoutMs = 1000;
 

@@ -1,4 +1,7 @@
-/** How long a cluster takes no writes when its leader is killed: many times, as percentiles. */
+/**
+ * Measures how long a cluster accepts no writes after its leader is killed. It repeats this many
+ * times and prints percentiles.
+ */
 import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
 import type { Workplace } from '../../common/workplace.ts';
@@ -10,13 +13,13 @@ export interface FailoverSettings extends ClusterSettings {
   readonly kills: number;
 }
 
-/** Of one kill, from SIGKILL on. */
+/** The figures of one kill, counted from SIGKILL. */
 interface Failover {
   readonly ledMs: number;
   readonly acknowledgedMs: number;
-  /** Terms in which nobody was elected. */
+  /** Terms without a leader, because their election failed. */
   readonly lostTerms: number;
-  /** The node that was killed needed a snapshot to come back. */
+  /** Whether the killed node needed a snapshot to catch up. */
   readonly tookSnapshot: boolean;
 }
 
@@ -25,7 +28,7 @@ export async function measureFailover(
   workplace: Workplace,
   { nodes, walTypes, kills }: FailoverSettings,
 ): Promise<readonly string[]> {
-  terminal.line(terminal.style('bold', 'Babuza: how long nobody leads when a leader is killed'));
+  terminal.line(terminal.style('bold', 'Babuza: how long a cluster has no leader after a kill'));
   terminal.step(`Kill the leader of ${counted(nodes, 'node')}, ${counted(kills, 'time')}`);
   const stage = await Stage.open(terminal, workplace, {
     nodes,
@@ -43,7 +46,9 @@ export async function measureFailover(
   terminal.clearProgress();
   print(terminal, all);
   if (all.some(({ tookSnapshot }) => tookSnapshot))
-    stage.fail('a node that came back needed a snapshot, though the log had its entries');
+    stage.fail(
+      'a restarted node needed a snapshot, although the log of the leader had its entries',
+    );
   return stage.failures;
 }
 
@@ -56,7 +61,7 @@ async function killOnce(stage: Stage, kill: number): Promise<Failover> {
   let acknowledgedMs = 0;
   const listener: NoticeListener = (_, notice) => {
     if (notice.type !== 'leadership-acquired') return;
-    // Whoever leads later is another story.
+    // Later changes of the leader do not belong to this failover.
     if (ledMs > 0 && acknowledgedMs > 0) return;
     ledMs = performance.now() - startMs;
     ledTerm = notice.term;
@@ -68,8 +73,15 @@ async function killOnce(stage: Stage, kill: number): Promise<Failover> {
     await stage.cluster.start(id);
     await stage.agree();
   };
-  const { tookOver } = await stage.watchingSnapshots(id, () => stage.listening(listener, failOver));
-  return { ledMs, acknowledgedMs, lostTerms: ledTerm - term - 1, tookSnapshot: tookOver };
+  const { hasInstalledSnapshot } = await stage.watchingSnapshots(id, () =>
+    stage.listening(listener, failOver),
+  );
+  return {
+    ledMs,
+    acknowledgedMs,
+    lostTerms: ledTerm - term - 1,
+    tookSnapshot: hasInstalledSnapshot,
+  };
 }
 
 function print(terminal: Terminal, all: readonly Failover[]): void {
@@ -79,13 +91,13 @@ function print(terminal: Terminal, all: readonly Failover[]): void {
     terminal,
     all.map(({ acknowledgedMs }) => acknowledgedMs),
   );
-  terminal.note('Of that, until a node leads:');
+  terminal.note('From SIGKILL until a node leads:');
   printPercentiles(
     terminal,
     all.map(({ ledMs }) => ledMs),
   );
   const lostTerms = all.reduce((sum, failover) => sum + failover.lostTerms, 0);
-  terminal.note(`${counted(lostTerms, 'term')} in which nobody was elected`);
+  terminal.note(`${counted(lostTerms, 'term')} without an elected leader`);
   const snapshots = all.filter(({ tookSnapshot }) => tookSnapshot).length;
-  terminal.note(`${counted(snapshots, 'snapshot')} for nodes that came back`);
+  terminal.note(`${counted(snapshots, 'snapshot')} sent to restarted nodes`);
 }

@@ -1,6 +1,6 @@
 /**
- * How long a cluster takes no writes when the disk of its leader hangs, many times; and that a disk
- * which only stalls for a short while changes no leader.
+ * Measures how long a cluster accepts no writes while the disk of its leader hangs, and checks that
+ * a short stall of the disk does not change the leader.
  */
 import { counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
@@ -13,17 +13,17 @@ import { Stage, type NoticeListener } from '../stage.ts';
 import { electionTimeoutMs, printPercentiles } from './failover-figures.ts';
 
 export interface HungDiskSettings extends ClusterSettings {
-  /** How many disks hang, or stall. */
+  /** The number of hangs or stalls. */
   readonly kills: number;
 }
 
-/** The default of a node: half an election timeout. */
+/** The default bound of a node on a disk operation: half an election timeout. */
 const boundMs = electionTimeoutMs / 2;
-/** The longest stall that must change nothing. */
+/** The longest stall of this story; it must not change the leader. */
 const stallMsMax = 0.8 * boundMs;
-/** In election timeouts. */
+/** The aims for the time without writes, in election timeouts. */
 const aims = { p99: 3, slowest: 10 };
-/** An attempt at a leader that hangs has no answer: the client tries another node soon. */
+/** A leader whose disk hangs does not answer, so the client tries another node after this time. */
 const attemptTimeoutMs = 300;
 
 /** The figures of one hang, counted from its beginning. */
@@ -39,9 +39,11 @@ export async function measureHungDisks(
 ): Promise<readonly string[]> {
   const { nodes, kills } = settings;
   terminal.line(
-    terminal.style('bold', 'Babuza: how long nobody leads when the disk of a leader hangs'),
+    terminal.style('bold', 'Babuza: how long a cluster has no leader when a disk hangs'),
   );
-  terminal.step(`Hang the leader's disk of ${counted(nodes, 'node')}, ${counted(kills, 'time')}`);
+  terminal.step(
+    `Let the leader's disk hang in a cluster of ${counted(nodes, 'node')}, ${counted(kills, 'time')}`,
+  );
   const stage = await openStage(terminal, workplace, settings);
   const client = stage.client(attemptTimeoutMs);
   const all: Failover[] = [];
@@ -55,7 +57,7 @@ export async function measureHungDisks(
   terminal.note('From the hang to the acknowledgement of a write that was sent right after it:');
   const acknowledgedMs = all.map((failover) => failover.acknowledgedMs);
   printPercentiles(terminal, acknowledgedMs);
-  terminal.note('Of that, until another node leads:');
+  terminal.note('From the hang until another node leads:');
   printPercentiles(
     terminal,
     all.map(({ ledMs }) => ledMs),
@@ -71,10 +73,10 @@ export async function measureShortStalls(
 ): Promise<readonly string[]> {
   const { nodes, kills } = settings;
   terminal.line(
-    terminal.style('bold', 'Babuza: a disk that stalls for a short while changes no leader'),
+    terminal.style('bold', 'Babuza: a short stall of a disk does not change the leader'),
   );
   terminal.step(
-    `Stall the leader's disk of ${counted(nodes, 'node')} for up to ${stallMsMax} ms, ${counted(kills, 'time')}`,
+    `Stall the leader's disk in a cluster of ${counted(nodes, 'node')} for up to ${stallMsMax} ms, ${counted(kills, 'time')}`,
   );
   const stage = await openStage(terminal, workplace, settings);
   const leader = await stage.leader();
@@ -117,7 +119,8 @@ function openStage(
 
 async function hangOnce(stage: Stage, client: KeyValueClient, hang: number): Promise<Failover> {
   const leader = await stage.leader();
-  // Its disk works before it hangs: else the node would have every reason to be patient.
+  // Quick saves bring the bound on slow disks back to its default. It doubles each time that a node
+  // hands leadership over.
   for (let at = 0; at < 20; at += 1) await client.put('working', Buffer.from(`${hang}/${at}`));
   const startMs = performance.now();
   let ledMs = 0;
@@ -143,12 +146,12 @@ async function hangOnce(stage: Stage, client: KeyValueClient, hang: number): Pro
   return { ledMs, acknowledgedMs };
 }
 
-/** A node whose disk hangs says so. */
+/** The readiness of a node must report that its disk hangs. */
 async function checkUnready(stage: Stage, { id, apiUrl }: ClusterNode): Promise<void> {
   const { all } = await stage.admin.cluster.status({ at: apiUrl });
   const readiness = JSON.stringify(all['readiness']);
   if (!readiness.includes('a save to the log')) {
-    stage.fail(`node ${id}, whose disk hangs, says of its readiness: ${readiness}`);
+    stage.fail(`the readiness of node ${id} does not report its hung disk: ${readiness}`);
   }
 }
 

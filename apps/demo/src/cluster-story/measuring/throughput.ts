@@ -1,6 +1,6 @@
 /**
- * How many writes of 1 KB a cluster on one machine takes, at several numbers of clients, each in a
- * phase of its own.
+ * Measures how many writes of 1 KiB per second a cluster on one machine accepts, in one phase for
+ * each number of clients.
  */
 import type { KeyValueClient } from '../../cluster/client/index.ts';
 import { byteSize, count, counted, duration } from '../../common/figures.ts';
@@ -11,15 +11,15 @@ import type { ClusterSettings } from '../settings.ts';
 import { Stage } from '../stage.ts';
 
 export interface ThroughputSettings extends ClusterSettings {
-  /** A phase for each. */
+  /** The number of clients of each phase. */
   readonly clientCounts: readonly number[];
-  /** Of each phase. */
+  /** The duration of each phase. */
   readonly seconds: number;
 }
 
 const valueBytes = 1024;
 const keysPerClient = 100;
-/** Before it counts: connections, sessions, the engine's compiler. */
+/** Time before measuring starts, for connections, sessions and the JIT compiler. */
 const warmUpMs = 2000;
 
 interface Phase {
@@ -94,8 +94,8 @@ function show(terminal: Terminal, { clients, latenciesMs, seconds, syncs }: Phas
   terminal.note(counted(clients, 'client'));
   terminal.table([
     ['writes', `${count(Math.round(latenciesMs.length / seconds))}/s`, 'acknowledged'],
-    ['p50', duration(percentile(latenciesMs, 0.5)), 'of a write, from the client and back'],
+    ['p50', duration(percentile(latenciesMs, 0.5)), 'latency of a write, as the client sees it'],
     ['p99', duration(percentile(latenciesMs, 0.99)), ''],
-    ['syncs', (syncs / latenciesMs.length).toFixed(2), 'of the leader for each write'],
+    ['syncs', (syncs / latenciesMs.length).toFixed(2), 'syncs per write on the leader'],
   ]);
 }

@@ -1,26 +1,26 @@
 /**
- * Whether a series of samples stays flat. The slope is that of Theil and Sen: the median of the
- * slopes of all pairs of samples, which a quarter of wild samples does not move. Only the second
- * half of the time counts, because caches fill and the heap finds its size in the first.
+ * Decides whether a series of samples stays flat, by the slope of Theil and Sen: the median of the
+ * slopes of all pairs of samples. A quarter of outliers does not move it. Only the second half of
+ * the time counts, because caches fill and the heap grows to its working size in the first.
  */
 export interface Sample {
   readonly atMs: number;
   readonly value: number;
 }
 
-/** How much a series may grow over the judged half: the larger of the two. */
+/** The allowed growth over the judged half: the larger of the two values. */
 export interface GrowthBound {
-  /** A part of the median of the judged half; 0.1 is a tenth. */
+  /** A share of the median of the judged half; 0.1 is a tenth. */
   readonly share: number;
-  /** In the unit of the series. */
+  /** An absolute value, in the unit of the series. */
   readonly least: number;
 }
 
 export interface Flatness {
-  /** How many samples were judged. */
+  /** The number of samples in the judged half. */
   readonly judged: number;
   readonly median: number;
-  /** Per hour, in the unit of the series. */
+  /** The slope per hour, in the unit of the series. */
   readonly slopePerHour: number;
   /** The growth over the judged half at that slope. It is negative where the series falls. */
   readonly growth: number;
@@ -30,10 +30,10 @@ export interface Flatness {
 
 const hourMs = 3_600_000;
 
-/** Fewer samples of the second half say nothing. */
+/** With fewer samples in the second half there is no result. */
 const samplesMin = 8;
 
-/** Nothing where there are too few samples. A series that falls is flat. */
+/** Returns `undefined` when there are too few samples. A falling series counts as flat. */
 export function judgeFlatness(
   samples: readonly Sample[],
   { share, least }: GrowthBound,
@@ -51,7 +51,7 @@ export function judgeFlatness(
   return { judged: half.length, median, slopePerHour: slope * hourMs, growth, allowed, isFlat };
 }
 
-/** Per millisecond. Nothing where no two samples have different times. */
+/** The slope per millisecond; `undefined` when no two samples have different times. */
 function medianSlope(samples: readonly Sample[]): number | undefined {
   const slopes: number[] = [];
   for (const [at, one] of samples.entries()) {

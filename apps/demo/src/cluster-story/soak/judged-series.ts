@@ -1,6 +1,4 @@
-/**
- * The series that a soak judges, with the bounds of their growth over the second half of the time.
- */
+/** The series that a soak checks, each with the allowed growth over the second half of the time. */
 import { byteSize, count, duration } from '../../common/figures.ts';
 import { judgeFlatness, type Flatness, type GrowthBound } from './flatness.ts';
 import type { Row } from './sampler.ts';
@@ -10,7 +8,7 @@ const mebibyte: number = 1024 * 1024;
 export interface JudgedSeries {
   readonly name: string;
   readonly format: (value: number) => string;
-  /** Nothing where there were too few samples. */
+  /** `undefined` when there were too few samples. */
   readonly flatness: Flatness | undefined;
 }
 
@@ -24,7 +22,8 @@ interface SeriesSettings {
 const bytesOf = (value: number): string => byteSize(Math.round(value));
 
 /**
- * The node that is never killed is the one whose memory and handles can grow for the whole time.
+ * Memory and handles are checked on the node that is never killed, because only its process can
+ * leak for the whole run.
  */
 function seriesOf(steadyNode: number): readonly SeriesSettings[] {
   const of = (row: Row) => row.processes[steadyNode];
@@ -79,9 +78,9 @@ export function judgeSeries(rows: readonly Row[], steadyNode: number): readonly 
   });
 }
 
-/** One sentence: the figures, and the bound that they are compared with. */
+/** One sentence with the figures of the series and its bound. */
 export function sentenceOf({ name, format, flatness }: JudgedSeries): string {
-  if (flatness === undefined) return `${name}: there are too few samples to judge it`;
+  if (flatness === undefined) return `${name}: too few samples to check it`;
   const { isFlat, median, growth, allowed, slopePerHour, judged } = flatness;
   const sign = growth < 0 ? '' : '+';
   return `${name}: ${isFlat ? 'flat' : 'NOT flat'}; median ${format(median)}, ${sign}${format(growth)} over the second half (${format(slopePerHour)} per hour, at most ${format(allowed)} allowed; ${count(judged)} samples)`;

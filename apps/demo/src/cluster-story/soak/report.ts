@@ -1,5 +1,5 @@
 /**
- * The samples of a soak as a table (CSV), and as a page with plots that needs nothing but a
+ * Writes the samples of a soak as a CSV table, and as an HTML page with plots that needs only a
  * browser.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -33,7 +33,7 @@ export function tableOf(rows: readonly Row[]): string {
   return `${[header.join(','), ...lines].join('\n')}\n`;
 }
 
-/** Writes both files and returns their paths. `path` is that of the files without their endings. */
+/** Writes both files and returns their paths. `path` is the common path without the extension. */
 export async function writeReport(
   path: string,
   title: string,

@@ -1,22 +1,22 @@
 /**
- * Looks at a cluster every few seconds: what its processes and disks take, and how long writes took
- * since.
+ * Samples a cluster every three seconds: memory and handles of its processes, its disk space, and
+ * the latencies of the writes since the last sample.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile } from '../figures.ts';
 import { bytesBelow, processFigures, type ProcessFigures } from '../node-figures.ts';
 import type { Stage } from '../stage.ts';
 
-/** The cluster at one moment. What a node did not answer is missing. */
+/** One sample of the cluster. Values of a node that did not answer are missing. */
 export interface Row {
   readonly atMs: number;
   readonly writesPerSecond: number;
-  /** The latencies of the writes since the row before; missing where there was none. */
+  /** Percentiles of the latencies since the last sample; `undefined` when there was no write. */
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
   /** The sum over all nodes. */
   readonly diskBytes: number;
-  /** By node, in the order of their ids. */
+  /** The figures of each node, ordered by id. */
   readonly processes: readonly (ProcessFigures | undefined)[];
 }
 
@@ -30,12 +30,12 @@ export class Sampler {
   #elapsedMs: number[] = [];
   #running: Promise<void> = Promise.resolve();
 
-  /** An acknowledged write took so long. */
+  /** Records the latency of an acknowledged write. */
   onWrite(elapsedMs: number): void {
     this.#elapsedMs.push(elapsedMs);
   }
 
-  /** `onRow` is called after each look. */
+  /** Starts sampling. `onRow` is called after each sample. */
   start(stage: Stage, onRow: () => void): void {
     this.#running = this.#work(stage, onRow);
     // It is awaited by `stop`.

@@ -1,7 +1,7 @@
 /**
- * A cluster of processes under load, disturbed by chance, for an hour or as long as it is asked
- * for: what it takes and how long writes take is sampled, plotted, and must stay flat. One node is
- * never killed, so that what grows in a process has the whole time for it.
+ * The soak story: the chaos story for an hour, or for `--minutes`. Memory, handles, disk and
+ * latency are sampled and plotted, and must stay flat. One node is never killed, so that a leak in
+ * its process can show over the whole run.
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -17,11 +17,11 @@ import { Sampler, type Row } from './sampler.ts';
 
 export interface SoakSettings extends DisturbedSettings {
   readonly minutes: number;
-  /** The path of the plots and of the table, without an ending. */
+  /** The path of the plots and of the table, without the extension. */
   readonly reportPath: string;
 }
 
-/** Tells the story; returns what did not hold, in sentences. */
+/** Runs the story. Returns a sentence for each check that failed. */
 export async function tellSoakStory(
   terminal: Terminal,
   workplace: Workplace,
@@ -57,7 +57,7 @@ export async function tellSoakStory(
   const paths = await writeReport(reportPath, title, sampler.rows, judged.map(sentenceOf));
   await disturbed.verify(minutes * 60);
 
-  terminal.step('Judge whether it stayed flat, by a robust fit over the second half');
+  terminal.step('Check that every series is flat over the second half');
   for (const series of judged) {
     if (series.flatness?.isFlat === true) stage.timeline.good(sentenceOf(series));
     else stage.fail(sentenceOf(series));

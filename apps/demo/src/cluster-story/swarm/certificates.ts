@@ -1,4 +1,4 @@
-/** Certificates of the members, and those that the attackers have. */
+/** Makes the certificates of the members and of the attackers. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Period, TryOutAuthority } from '../../certificates/authority.ts';
@@ -11,19 +11,19 @@ export interface SwarmCertificates {
   readonly loot: Loot;
 }
 
-/** The hostile learner, the removed member, and a client that no membership has. */
+/** The ids of the hostile learner, of the removed member, and of a client that is not a member. */
 const learnerId = 4n;
 const removedId = 5n;
 const clientId = 99n;
 
 const dayMs = 86_400_000;
 
-/** Makes everything below the directory. */
+/** Makes all certificates below `directory`. */
 export async function makeSwarmCertificates(
   directory: string,
   members: readonly bigint[],
 ): Promise<SwarmCertificates> {
-  // The library for certificates needs the other one to be there when it is loaded.
+  // `@peculiar/x509` needs `reflect-metadata` to be loaded first.
   await import('reflect-metadata');
   const { periodOf, TryOutAuthority } = await import('../../certificates/authority.ts');
   const folder = async (name: string): Promise<string> => {

@@ -1,13 +1,13 @@
-/** The writes of clients, by the slice of the run that they ended in. */
+/** The latencies of the clients' writes, grouped by the slice of the run in which they ended. */
 import { percentile } from '../figures.ts';
 
-/** The swarm is aimed at one of these. */
+/** The target of the swarm in a slice. */
 export type Aim = 'dummy' | 'members';
 
 interface Slice {
   readonly aim: Aim;
   readonly latenciesMs: number[];
-  /** Absent while the slice goes on. */
+  /** `undefined` while the slice is running. */
   seconds?: number;
 }
 
@@ -38,7 +38,7 @@ export class LoadBySlice {
     this.#current = undefined;
   }
 
-  /** The figures of the slice that has ended last. */
+  /** The figures of the slice that ended last. */
   get last(): LoadFigures {
     return figuresOf(this.#slices.slice(-1));
   }

@@ -1,4 +1,4 @@
-/** Looks at all members that run, from outside. */
+/** Reads terms, processor time and logs of all running members from outside. */
 import type { Stage } from '../stage.ts';
 import { logLines } from './node-logs.ts';
 import { processorSeconds } from './resident.ts';
@@ -11,7 +11,7 @@ export async function highestTerm({ cluster, admin }: Stage): Promise<number> {
   return Math.max(...(await Promise.all(terms)));
 }
 
-/** Processor time of all members together, since their start. */
+/** The total processor time of all members since their start. */
 export async function processorSecondsOf({ cluster }: Stage): Promise<number> {
   const each = cluster.running.map(({ handle }) => processorSeconds(handle.processId));
   return (await Promise.all(each)).reduce((sum, seconds) => sum + seconds, 0);
@@ -24,7 +24,7 @@ export async function logsOf({ cluster }: Stage): Promise<Logs> {
   return new Map(await Promise.all(logs));
 }
 
-/** The lines that the members have written since then. */
+/** The lines that the members have written since `before`. */
 export async function logsSince(stage: Stage, before: Logs): Promise<Logs> {
   const now = [...(await logsOf(stage))];
   return new Map(now.map(([id, lines]) => [id, lines.slice(before.get(id)?.length ?? 0)]));

@@ -1,4 +1,4 @@
-/** The lines that the members wrote into their logs while they were attacked. */
+/** Reads the log files that the members write, and checks their lines. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from '../../cluster/cluster.ts';
@@ -9,10 +9,13 @@ export async function logLines({ directory }: ClusterNode): Promise<readonly str
   return text.split('\n').slice(0, -1);
 }
 
-/** Control characters and what turns the direction of writing have no place in a line. */
+/**
+ * Control characters and characters that change the text direction, which a log line must not
+ * contain.
+ */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-/** The message of a line; nothing where the line is not what the logger of a node writes. */
+/** The message of a line; `undefined` when the logger of a node did not write the line. */
 export function messageOf(line: string): string | undefined {
   if (unprintable.test(line)) return undefined;
   try {

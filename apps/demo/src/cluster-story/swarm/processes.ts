@@ -1,4 +1,4 @@
-/** The processes of the swarm and of the dummy, as the story sees them. */
+/** Starts and controls the processes of the swarm and of the dummy target. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import {
@@ -14,8 +14,13 @@ import {
 const programOf = (name: string): string =>
   fileURLToPath(new URL(`../../swarm/${name}.js`, import.meta.url));
 
-/** Rejects when the process ends before it has said something of that kind. */
-function heard<T>(child: ChildProcess, isIt: (message: unknown) => message is T): Promise<T> {
+/**
+ * Resolves with the next message that `isExpected` accepts. Rejects when the process ends first.
+ */
+function nextMessage<T>(
+  child: ChildProcess,
+  isExpected: (message: unknown) => message is T,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       child.off('message', onMessage).off('exit', onExit).off('error', onError);
@@ -24,9 +29,9 @@ function heard<T>(child: ChildProcess, isIt: (message: unknown) => message is T)
       stop();
       reject(error);
     };
-    const onExit = (): void => onError(new Error('a process of the swarm has ended by itself'));
+    const onExit = (): void => onError(new Error('a process of the swarm ended unexpectedly'));
     const onMessage = (message: unknown): void => {
-      if (!isIt(message)) return;
+      if (!isExpected(message)) return;
       stop();
       resolve(message);
     };
@@ -65,24 +70,24 @@ export class SwarmHandle {
   async rest(): Promise<Rested> {
     const answer = await this.#ask({ type: 'rest' });
     if (answer.type === 'rested') return answer;
-    throw new Error('the swarm has not said what became of its attacks');
+    throw new Error('the swarm did not return the outcomes of its attacks');
   }
 
   #ask(request: SwarmRequest): Promise<SwarmAnswer> {
-    const answer = heard(this.#child, isSwarmAnswer);
+    const answer = nextMessage(this.#child, isSwarmAnswer);
     this.#child.send(request);
     return answer;
   }
 }
 
-/** Starts the dummy. It listens in place of `count` members. */
+/** Starts the dummy target. It listens on the ports of `count` simulated members. */
 export async function openDummy(
   count: number,
   closesFirst: (close: () => Promise<unknown>) => void,
 ): Promise<readonly Target[]> {
   const child = fork(programOf('dummy-process'), [String(count * 2)]);
   closesFirst(() => end(child));
-  const { ports } = await heard(child, isDummyAnswer);
+  const { ports } = await nextMessage(child, isDummyAnswer);
   return Array.from({ length: count }, (_, at) => ({
     id: String(at + 1),
     host: '127.0.0.1',

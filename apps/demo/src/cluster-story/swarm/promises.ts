@@ -1,4 +1,4 @@
-/** The figures of a run of the swarm, and whether each promise was kept. */
+/** Prints the figures of a swarm run, and checks each promise of docs/SECURITY.md. */
 import { loadavg } from 'node:os';
 import { byteSize, count, counted, duration } from '../../common/figures.ts';
 import type { Terminal } from '../../common/terminal.ts';
@@ -9,14 +9,17 @@ import type { ResidentMemory } from './resident.ts';
 import type { SwarmResult } from './swarm-run.ts';
 
 const mebibyte = 1024 * 1024;
-/** What all unfinished input of a transport may take together, by default. */
+/** The default budget of a transport for all unfinished input together. */
 const budgetBytes = 128 * mebibyte;
 /** How much resident memory may grow, as a multiple of the budget. */
 const growthFactor = 1.5;
 export const growthBytesMax: number = budgetBytes * growthFactor;
-/** How many lines a member may write into its log in each minute that begins. */
+/** The most lines that a member may log per started minute. */
 export const linesPerMinuteMax = 40;
-/** The least share of the throughput beside the dummy that is left beside the members. */
+/**
+ * The throughput during attacks on the members must be at least this share of the throughput during
+ * attacks on the dummy.
+ */
 const throughputShareMin = 0.5;
 
 export function showFigures(
@@ -34,9 +37,9 @@ export function showFigures(
         `${count(Math.round(writesPerSecond))}/s`,
         `acknowledged, in ${seconds.toFixed(1)} s`,
       ],
-      ['p99', duration(p99Ms), 'of a write, from the client and back'],
+      ['p99', duration(p99Ms), 'latency of a write, as the client sees it'],
       ['swarm', `${processor[aim].swarm.toFixed(1)} s`, 'of processor time'],
-      ['members', `${processor[aim].members.toFixed(1)} s`, 'of processor time, all together'],
+      ['members', `${processor[aim].members.toFixed(1)} s`, 'of processor time, total'],
     ]);
     terminal.line();
   }
@@ -74,7 +77,10 @@ const messageLengthShown = 90;
 function showLogs(terminal: Terminal, logLines: SwarmResult['logLines']): void {
   const kinds = new Map<string, number>();
   for (const line of [...logLines.values()].flat()) {
-    const kind = (messageOf(line) ?? 'a line that no logger writes').slice(0, messageLengthShown);
+    const kind = (messageOf(line) ?? 'a line that the logger did not write').slice(
+      0,
+      messageLengthShown,
+    );
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
   if (kinds.size === 0) return;
@@ -84,45 +90,45 @@ function showLogs(terminal: Terminal, logLines: SwarmResult['logLines']): void {
   terminal.line();
 }
 
-export function judgePromises(
+export function checkPromises(
   stage: Stage,
   { termChanges, logLines, elapsedMs }: SwarmResult,
   load: LoadBySlice,
   memory: ResidentMemory,
 ): void {
-  const judge = (isKept: boolean, text: string): void => {
+  const check = (isKept: boolean, text: string): void => {
     if (isKept) stage.timeline.good(text);
     else stage.fail(text);
   };
-  judge(
+  check(
     termChanges.members === 0,
     `${counted(termChanges.members, 'change')} of the term while the swarm attacked the members`,
   );
   if (termChanges.dummy > 0) {
     stage.timeline.note(
-      `the term changed ${termChanges.dummy} times beside the dummy, too: the machine is too slow for this load`,
+      `the term changed ${termChanges.dummy} times during attacks on the dummy, too: the machine is too slow for this load`,
     );
   }
   const [dummy, members] = [load.of('dummy'), load.of('members')];
   const share = members.writesPerSecond / dummy.writesPerSecond;
-  judge(
+  check(
     share >= throughputShareMin,
-    `the throughput is ${(share * 100).toFixed(0)} % of that beside the dummy, at least ${throughputShareMin * 100} % are promised`,
+    `the throughput is ${(share * 100).toFixed(0)} % of that during attacks on the dummy; at least ${throughputShareMin * 100} % are promised`,
   );
   for (const { id, baselineBytes, peakBytes } of memory.figures) {
     const grown = peakBytes - baselineBytes;
-    judge(
+    check(
       grown <= growthBytesMax,
-      `node ${id} has grown by ${byteSize(grown)}, at most ${byteSize(growthBytesMax)} are promised`,
+      `node ${id} has grown by ${byteSize(grown)}; at most ${byteSize(growthBytesMax)} are promised`,
     );
   }
   const linesMax = linesPerMinuteMax * Math.ceil(elapsedMs / 60_000);
   for (const [id, lines] of logLines) {
-    judge(
+    check(
       lines.length <= linesMax,
-      `node ${id} wrote ${counted(lines.length, 'line')} into its log, at most ${linesMax} are promised`,
+      `node ${id} wrote ${counted(lines.length, 'line')} into its log; at most ${linesMax} are promised`,
     );
-    const strange = lines.find((line) => messageOf(line) === undefined);
-    judge(strange === undefined, `node ${id} wrote no line that an attacker has formed`);
+    const forged = lines.find((line) => messageOf(line) === undefined);
+    check(forged === undefined, `node ${id} wrote no line that an attacker forged`);
   }
 }

@@ -1,4 +1,4 @@
-/** The resident memory of the members while they are attacked, as the system tells it. */
+/** Samples the resident memory of the members during the attacks. */
 import { readFile } from 'node:fs/promises';
 import type { Stage } from '../stage.ts';
 import { processFigures } from '../node-figures.ts';
@@ -20,7 +20,7 @@ export class ResidentMemory {
     this.#sampling = this.#sample();
   }
 
-  /** What was taken so far is the baseline; peaks begin anew. */
+  /** Keeps the peaks so far as the baseline, and starts to record new peaks. */
   endBaseline(): void {
     for (const [id, bytes] of this.#peaks) this.#baselines.set(id, bytes);
     this.#peaks.clear();
@@ -31,7 +31,7 @@ export class ResidentMemory {
     await this.#sampling;
   }
 
-  /** By member: the most that it took before the baseline ended, and after that. */
+  /** For each member, its peak before the baseline ended and its peak after that. */
   get figures(): readonly {
     readonly id: bigint;
     readonly baselineBytes: number;
@@ -58,15 +58,16 @@ export class ResidentMemory {
   }
 }
 
-/** Processor time of a process since its start, in seconds; 0 where the system does not tell. */
+/** The processor time of a process since its start; 0 when the system does not report it. */
 export async function processorSeconds(processId: number | undefined): Promise<number> {
   const text = await readFile(`/proc/${processId}/stat`, 'utf8').catch(() => '');
-  // Behind the name, which is in brackets; user and system time in hundredths of a second.
+  // The fields follow the process name, which is in parentheses. User and system time are in
+  // hundredths of a second.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
 }
 
-/** Nothing where the system has no `/proc`, or no such process. */
+/** Returns `undefined` when the system has no `/proc` or no such process. */
 async function residentBytes(processId: number | undefined): Promise<number | undefined> {
   const text = await readFile(`/proc/${processId}/status`, 'utf8').catch(() => '');
   const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1];

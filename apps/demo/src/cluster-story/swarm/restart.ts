@@ -1,7 +1,10 @@
-/** A member is restarted while the swarm attacks: it must find its peers again, and they it. */
+/** Restarts a member during the attack. The member and its peers must find each other again. */
 import type { Stage } from '../stage.ts';
 
-/** Returns the time from its start until it has applied what was committed then, in ms. */
+/**
+ * Returns the time in ms from the start of the process until it has applied the commit index of
+ * that moment.
+ */
 export async function restartFollower(stage: Stage): Promise<number> {
   const { cluster, admin } = stage;
   const leader = await stage.leader();

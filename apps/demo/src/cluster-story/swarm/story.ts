@@ -1,7 +1,7 @@
 /**
- * A cluster with mutual TLS that a hostile swarm attacks while clients write. The same swarm is
- * also aimed at a dummy on the same machine, in turns, so that what the swarm itself costs is in
- * both measurements.
+ * The swarm story: a hostile swarm attacks a cluster with mutual TLS while clients write. In turns,
+ * the same swarm attacks a dummy target on the same machine, so that both measurements include the
+ * cost of the swarm itself.
  */
 import { join } from 'node:path';
 import { clusterId } from '../../cluster/cluster-id.ts';
@@ -16,14 +16,14 @@ import { verifyEverywhere } from '../verifying.ts';
 import { makeSwarmCertificates } from './certificates.ts';
 import { LoadBySlice } from './load-figures.ts';
 import { openDummy, SwarmHandle } from './processes.ts';
-import { judgePromises, showFigures } from './promises.ts';
+import { checkPromises, showFigures } from './promises.ts';
 import { ResidentMemory } from './resident.ts';
 import { restartFollower } from './restart.ts';
 import { SwarmRun } from './swarm-run.ts';
 
 export interface SwarmStorySettings extends Omit<ClusterSettings, 'nodes'> {
   readonly clients: number;
-  /** Of the attack on the members. That on the dummy takes as long again. */
+  /** The duration of the attack on the members. The attack on the dummy takes the same time. */
   readonly seconds: number;
   readonly sources: number;
   readonly seed: number;
@@ -32,7 +32,7 @@ export interface SwarmStorySettings extends Omit<ClusterSettings, 'nodes'> {
 const nodes = 3;
 const warmUpMs = 3000;
 
-/** Tells the story; returns what did not hold, in sentences. */
+/** Runs the story. Returns a sentence for each check that failed. */
 export async function tellSwarmStory(
   terminal: Terminal,
   workplace: Workplace,
@@ -40,7 +40,7 @@ export async function tellSwarmStory(
 ): Promise<readonly string[]> {
   const { clients, seconds, sources, seed, walTypes } = settings;
   const startMs = performance.now();
-  terminal.line(terminal.style('bold', 'Babuza: a cluster that a hostile swarm attacks'));
+  terminal.line(terminal.style('bold', 'Babuza: a hostile swarm attacks a cluster'));
   terminal.step(
     `Start ${counted(nodes, 'node')} with mutual TLS, and ${counted(clients, 'client')}`,
   );
@@ -90,10 +90,10 @@ export async function tellSwarmStory(
   const termChanges = await run.during(async () => {
     restartedMs = await restartFollower(stage);
   });
-  stage.timeline.good(`it had caught up ${duration(restartedMs)} after its start`);
+  stage.timeline.good(`the member caught up ${duration(restartedMs)} after its start`);
   result.termChanges.members += termChanges;
 
-  terminal.step('Leave it alone, and look for everything that was acknowledged');
+  terminal.step('End the attack, and look up every acknowledged write');
   await writers.stop();
   const { acknowledged, unanswered } = writers;
   stage.timeline.note(
@@ -103,26 +103,26 @@ export async function tellSwarmStory(
 
   terminal.step('Figures of this run');
   showFigures(terminal, result, load, memory);
-  terminal.step('Judge what was promised');
-  judgePromises(stage, result, load, memory);
+  terminal.step('Check the promises');
+  checkPromises(stage, result, load, memory);
   conclude(stage, workplace, duration(performance.now() - startMs));
   return stage.failures;
 }
 
-/** A learner that is a member and turns hostile, and a member that is removed again. */
+/** Adds a learner, which the swarm will play, and adds and removes another member. */
 async function addHostileMembers(
   stage: Stage,
 ): Promise<{ readonly learner: string; readonly removed: string }> {
   const { cluster, admin } = stage;
   const learner = await cluster.prepare();
   const removed = await cluster.prepare();
-  // Another change may be under way: the members publish their APIs.
+  // The leader refuses a change while another is pending: the members are announcing their APIs.
   for (const { id, address } of [learner, removed]) {
     await stage.eventually(`learner ${id}`, () =>
       admin.cluster.addMember({ id, address, role: 'learner' }),
     );
   }
-  await stage.eventually(`a cluster without node ${removed.id}`, () =>
+  await stage.eventually(`the removal of node ${removed.id}`, () =>
     admin.cluster.removeMember(removed.id),
   );
   await cluster.remove(removed.id);

@@ -1,4 +1,4 @@
-/** The slices of the run: the swarm is aimed at the dummy and at the members in turns. */
+/** Runs the attack in slices that target the dummy and the members in turns. */
 import { count, duration } from '../../common/figures.ts';
 import type { Tallies, Target } from '../../swarm/swarm-protocol.ts';
 import type { Stage } from '../stage.ts';
@@ -13,32 +13,32 @@ export interface SwarmRunParts {
   readonly dummy: readonly Target[];
   readonly load: LoadBySlice;
   readonly memory: ResidentMemory;
-  /** Of each of both aims, all slices together. */
+  /** The total duration of the slices of each target. */
   readonly seconds: number;
 }
 
-/** In seconds. */
+/** Processor time in seconds. */
 export interface ProcessorTime {
   swarm: number;
-  /** Of all members together. */
+  /** The sum over all members. */
   members: number;
 }
 
 export interface SwarmResult {
-  /** By attack: how its attempts against the members ended. */
+  /** For each attack, how often its attempts against the members ended in each outcome. */
   readonly outcomes: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** Processor time, by aim. */
+  /** Processor time by target. */
   readonly processor: Readonly<Record<Aim, ProcessorTime>>;
-  /** Terms that ended, by what the swarm was aimed at then. */
+  /** Changes of the term by target. */
   readonly termChanges: Record<Aim, number>;
-  /** Lines that each member wrote into its log, in all slices. */
+  /** The lines that each member logged, in all slices. */
   readonly logLines: Logs;
-  /** From the begin of the first slice to the end of the last one. */
+  /** The time from the start of the first slice to the end of the last one. */
   readonly elapsedMs: number;
 }
 
 const sliceSecondsMax = 10;
-/** The begin of a slice does not count: connections and attacks come up. */
+/** This start of each slice is not measured, because connections and attacks are starting up. */
 const settleMs = 1000;
 
 export class SwarmRun {
@@ -77,7 +77,7 @@ export class SwarmRun {
     };
   }
 
-  /** Attacks the members while `act` runs. Returns by how much the term has changed. */
+  /** Attacks the members while `act` runs. Returns by how much the term rose. */
   async during(act: () => Promise<void>): Promise<number> {
     const { stage, swarm } = this.#parts;
     const term = await highestTerm(stage);

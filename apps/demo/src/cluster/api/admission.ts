@@ -1,4 +1,4 @@
-/** Decides whether a request may be acted on. Nothing of its body was read before. */
+/** Decides whether a request is admitted, before any byte of its body is read. */
 import type { IncomingMessage } from 'node:http';
 import type { Route } from './router.ts';
 import { checkRole, TokenCheck, type ApiRole, type ApiToken } from './tokens.ts';
@@ -6,13 +6,13 @@ import { checkedHosts, refuseSimpleRequest, refuseWebPages } from './web-pages.t
 
 export interface AdmissionOptions {
   /**
-   * Names and addresses that clients reach this node by, without ports, IPv6 in brackets. The
-   * address that a connection came to and those of the loopback need not be named. Default: none.
+   * Host names and addresses under which clients reach this node, without ports, IPv6 in brackets.
+   * The local address of the connection and the loopback are always allowed. Default: no others.
    */
   readonly hosts?: readonly string[] | undefined;
   /**
-   * Every call needs one of these tokens. Without them whoever reaches the API may do everything,
-   * except web pages of other origins. Default: none.
+   * Every call must present one of these tokens. Without tokens everyone who reaches the API may do
+   * everything, except web pages of other origins. Default: no tokens.
    */
   readonly tokens?: readonly ApiToken[] | undefined;
 }
@@ -21,14 +21,15 @@ export class Admission {
   readonly #hosts: ReadonlySet<string>;
   readonly #tokens: TokenCheck | undefined;
 
-  /** Throws a `TypeError` for a host or a token that is none. */
+  /** Throws a `TypeError` for an invalid host or token. */
   constructor({ hosts = [], tokens }: AdmissionOptions) {
     this.#hosts = checkedHosts(hosts);
     this.#tokens = tokens === undefined ? undefined : new TokenCheck(tokens);
   }
 
   /**
-   * The role of the caller. Throws `API_FOREIGN_HOST`, `API_FOREIGN_ORIGIN`, `API_UNAUTHENTICATED`.
+   * Returns the role of the caller. Throws `API_FOREIGN_HOST`, `API_FOREIGN_ORIGIN` or
+   * `API_UNAUTHENTICATED`.
    */
   enter(request: IncomingMessage): ApiRole {
     refuseWebPages(request, this.#hosts);

@@ -1,15 +1,15 @@
 /**
- * Takes the body of a request in, never more of it than is allowed, and never more of all requests
- * together than the budget of the node. What is too large is still read for a while and thrown
- * away: a client that is in the midst of sending does not look for an answer before it has sent.
+ * Reads the bodies of requests within the limit of a call and within the byte budget of the node.
+ * An oversized body is read and discarded for a while, because a client that is still sending does
+ * not look for an answer.
  */
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './errors.ts';
 
-/** A body that is refused is read on up to this many bytes, so that its sender sees the answer. */
+/** A refused body is read up to this many bytes, so that its sender sees the answer. */
 export const discardedBytesMax: number = 8 * 1024 * 1024;
 
-/** Bytes that requests and answers of all connections hold at a time. */
+/** The budget for the bytes that requests and answers of all connections hold at a time. */
 export class ByteBudget {
   readonly #bytesMax: number;
   #held = 0;
@@ -39,11 +39,11 @@ export class ByteBudget {
   }
 }
 
-/** The part of one request. */
+/** The share of one request in the budget. */
 export interface ByteLease {
-  /** False: there is no room; nothing was taken. */
+  /** Reserves bytes. Returns false, and reserves nothing, when the budget is spent. */
   take(bytes: number): boolean;
-  /** Gives all back; it may be used again then. */
+  /** Returns all reserved bytes to the budget. The lease may be used again. */
   release(): void;
 }
 
@@ -54,8 +54,8 @@ export function announcesBody({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * Whether what is left of a request may be read and thrown away; otherwise its connection has to
- * end with the answer.
+ * Whether the rest of a request may be read and discarded. Otherwise its connection must end with
+ * the answer.
  */
 export function mayBeDiscarded(request: IncomingMessage): boolean {
   if (request.complete || !announcesBody(request)) return true;
@@ -64,9 +64,9 @@ export function mayBeDiscarded(request: IncomingMessage): boolean {
 }
 
 /**
- * The whole body. Rejects with `API_BODY_TOO_LARGE` above `bytesMax`, `API_BUSY` when the budget is
- * spent, `API_CLIENT_GONE` when the request ends early, and the reason of the signal. The bytes are
- * held by the lease until it is released.
+ * Reads the whole body. Rejects with `API_BODY_TOO_LARGE` above `bytesMax`, `API_BUSY` when the
+ * budget is spent, `API_CLIENT_GONE` when the request ends early, and with the reason of the
+ * signal. The lease holds the bytes until it is released.
  */
 export function readBody(
   request: IncomingMessage,

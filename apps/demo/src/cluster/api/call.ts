@@ -1,15 +1,17 @@
-/** One call of the API as its handler sees it, and what a handler gives back. */
+/** The call that a handler receives, and the answer that it returns. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { toJson } from './json.ts';
 
 export interface ApiCall {
-  /** The variable parts of the path, as they came: percent-encoded. */
+  /** The variable parts of the path, still percent-encoded. */
   readonly parts: readonly string[];
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** Ends with the deadline of the call, with its client, and with the server. */
+  /**
+   * Aborts at the deadline of the call, when the client disconnects, and when the server closes.
+   */
   readonly signal: AbortSignal;
-  /** Reads the body; to be called once. See `readBody`. */
+  /** Reads the body. It may be called once. See `readBody`. */
   body(bytesMax: number): Promise<Uint8Array>;
 }
 

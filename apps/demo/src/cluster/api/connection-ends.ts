@@ -1,15 +1,15 @@
 /**
- * What has to happen when a connection ends. Responses that wait behind another one on a connection
- * have no events of their own then; and a listener for each of them would be one too many for the
- * socket. So there is one, for all of them.
+ * Runs functions when a connection ends. A pipelined response that is not yet assigned to the
+ * connection gets no events of it, and one socket listener per response would exceed the limit of
+ * listeners. So one listener serves all of them.
  */
 import type { Socket } from 'node:net';
 
 const endings = new WeakMap<Socket, Set<() => void>>();
 
 /**
- * Runs `act` once when the connection ends, also where it has already. Returns what takes that
- * back.
+ * Runs `act` once when the connection ends, or at once when it has ended. Returns a function that
+ * cancels this.
  */
 export function whenConnectionEnds(socket: Socket, act: () => void): () => void {
   if (socket.destroyed) {

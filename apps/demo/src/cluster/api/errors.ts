@@ -1,7 +1,7 @@
 /**
- * The errors of the API. Every one is answered as JSON, `{ code, message, leader? }`, with a code
- * that is API and never changes its meaning; the messages are for people. Codes of the node
- * (`RAFT_…`) pass through as they are: the table here says with which status.
+ * The errors of the API. Every error is answered as JSON, `{ code, message, leader? }`. A code is
+ * part of the API and never changes its meaning; messages may change. Codes of the node (`RAFT_…`)
+ * are passed through, with the statuses of the table here.
  */
 import { NotLeaderError, RaftError, type Raft, type RaftErrorCode } from '@babuza/raft';
 import { publicText } from './public-text.ts';
@@ -35,7 +35,7 @@ export type ApiErrorCode =
   | 'API_INTERNAL';
 
 /**
- * What each code is answered with. `API_CLIENT_GONE` is for us alone: nobody is there to read it.
+ * The HTTP status of each code. No client sees `API_CLIENT_GONE`, because its connection is closed.
  */
 const statusOfApiCode: Readonly<Record<ApiErrorCode, number>> = {
   API_BAD_REQUEST: 400,
@@ -67,10 +67,9 @@ const statusOfApiCode: Readonly<Record<ApiErrorCode, number>> = {
 };
 
 /**
- * A node that does not lead answers 421, "misdirected request", and names the leader in the body. A
- * redirect (307) would make every client that follows it send a value of up to 1 MiB twice for each
- * call, and has no place for "nobody leads now"; 503 would tell load balancers that a healthy node
- * is not.
+ * A node that does not lead answers 421, "misdirected request", and names the leader in the body.
+ * After a redirect (307) a client would send each value twice, and a redirect cannot say that there
+ * is no leader. A 503 would make load balancers take a healthy node for an unhealthy one.
  */
 const statusOfRaftCode: Readonly<Record<RaftErrorCode, number>> = {
   RAFT_CONFIG: 500,
@@ -97,7 +96,7 @@ const statusOfRaftCode: Readonly<Record<RaftErrorCode, number>> = {
   RAFT_STOPPED: 503,
 };
 
-/** Something that is answered with an error. */
+/** An error that is sent to the client. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ApiErrorCode | RaftErrorCode;
@@ -116,7 +115,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The status that this code is answered with. */
+/** Returns the HTTP status of a code. */
 export function statusOf(code: ApiErrorCode | RaftErrorCode): number {
   return isApiCode(code) ? statusOfApiCode[code] : statusOfRaftCode[code];
 }
@@ -125,8 +124,8 @@ const isApiCode = (code: ApiErrorCode | RaftErrorCode): code is ApiErrorCode =>
   code in statusOfApiCode;
 
 /**
- * Makes the answer for an error that was thrown. An unexpected error says nothing of itself to
- * clients, and no answer names a file: the whole error is the cause.
+ * Converts a thrown error into an API error. Clients see no details of unexpected errors and no
+ * file names. The original error is kept as the cause.
  */
 export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
@@ -146,17 +145,17 @@ export function apiErrorOf(error: unknown): ApiError {
 /** The name under which a member publishes the address of its API, as `http://host:port`. */
 export const apiServiceName = 'key-value-api';
 
-/** Who leads, for clients. Absent parts are not known to this node. */
+/** The leader as clients see it. Parts that this node does not know are `null`. */
 export interface LeaderPlace {
-  /** Decimal. */
+  /** The id in decimal. */
   readonly id: string;
-  /** Of its Raft transport. */
+  /** The address of its Raft transport. */
   readonly address: string | null;
-  /** Of its API. */
+  /** The address of its API. */
   readonly api: string | null;
 }
 
-/** `null`: no leader is known here. */
+/** Returns the leader, or `null` when this node knows none. */
 export function leaderPlace<Query, Answer>(raft: Raft<Query, Answer>): LeaderPlace | null {
   const leader = raft.leader();
   if (leader === undefined) return null;
@@ -165,12 +164,15 @@ export function leaderPlace<Query, Answer>(raft: Raft<Query, Answer>): LeaderPla
     const { members } = raft.clusterInfo();
     api = members.find(({ id }) => id === leader.id)?.services[apiServiceName];
   } catch {
-    // The node has stopped: what it knew last is all there is.
+    // The node has stopped, so its last known leader is used.
   }
   return { id: leader.id.toString(), address: leader.address ?? null, api: api ?? null };
 }
 
-/** Before a body is read: a node that does not lead need not take a value in to refuse it. */
+/**
+ * Throws when this node does not lead. It runs before the body is read, so that a value is not
+ * received in vain.
+ */
 export function checkLeads<Query, Answer>(raft: Raft<Query, Answer>): void {
   const leader = raft.leader();
   if (leader?.id !== raft.nodeId) throw new NotLeaderError(leader);

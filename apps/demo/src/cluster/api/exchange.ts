@@ -1,7 +1,6 @@
 /**
- * One request and its answer: the handler runs under a deadline, everything it holds is given back,
- * and whatever it throws is answered as an error. A connection goes on behind an error wherever the
- * bounds allow it.
+ * Handles one request: runs the handler under a deadline, releases the reserved bytes, and answers
+ * errors. After an error the connection stays open if the limits allow it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Raft } from '@babuza/raft';
@@ -13,9 +12,9 @@ import { ApiError, apiErrorOf, leaderPlace } from './errors.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Router } from './router.ts';
 
-/** Smaller answers are in the hands of the system as soon as they are written. */
+/** Smaller answers go into the socket buffer at once and are not counted in the byte budget. */
 const largeAnswerBytes: number = 16 * 1024;
-/** Of these a client may think otherwise when it hears who leads. */
+/** Answers with these statuses name the leader, so that a client can try there. */
 const namesLeader: ReadonlySet<number> = new Set([421, 503, 504]);
 
 export interface ExchangeParts<Query, Answer> {
@@ -24,18 +23,21 @@ export interface ExchangeParts<Query, Answer> {
   readonly limits: ApiLimits;
   readonly budget: ByteBudget;
   readonly admission: Admission;
-  /** Is told what nobody expected. */
+  /** Called with each unexpected error. */
   readonly report: (error: unknown) => void;
 }
 
 export interface Exchange {
-  /** Settles when the answer was handed over; never rejects. */
+  /** Resolves when the answer was handed to the socket. It never rejects. */
   readonly answered: Promise<void>;
-  /** Ends it with this error, where it has no answer yet. */
+  /** Answers with this error if there is no answer yet. */
   readonly abort: (reason: ApiError) => void;
 }
 
-/** `waitsForGo`: the client sends its body when it is told to (`Expect: 100-continue`). */
+/**
+ * Starts the handling of a request. `waitsForGo`: the client sends its body only after `100
+ * Continue`.
+ */
 export function startExchange<Query, Answer>(
   parts: ExchangeParts<Query, Answer>,
   request: IncomingMessage,
@@ -103,7 +105,7 @@ async function run<Query, Answer>(
   }
 }
 
-/** What a handler waits for may know nothing of the signal, as a digest. */
+/** Rejects when the signal aborts, because some operations, such as a digest, do not observe it. */
 async function untilAborted(
   signal: AbortSignal,
   answer: ApiAnswer | Promise<ApiAnswer>,
@@ -130,14 +132,14 @@ function send(
   waitsForGo: boolean,
 ): void {
   if (request.socket.destroyed || response.headersSent) return;
-  // A client that was never told to go on may send its body all the same, or not: nobody can tell
-  // what the next bytes are.
+  // A client that did not get `100 Continue` may or may not send its body. The next bytes are
+  // ambiguous, so the connection ends.
   const ends = !mayBeDiscarded(request) || (waitsForGo && !request.complete);
   response.writeHead(status, {
     'content-type': contentType,
     'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.length,
     'cache-control': 'no-store',
-    // A browser must not take a value for a script, which pages of other origins could run.
+    // A browser must not run a value as a script, because pages of other origins could include it.
     'x-content-type-options': 'nosniff',
     ...(ends ? { connection: 'close' } : {}),
     ...headers,
@@ -146,7 +148,8 @@ function send(
 }
 
 /**
- * An answer that is not taken holds its bytes, and its connection ends when that takes too long.
+ * Releases the bytes of an answer when the client has received it. The connection ends when that
+ * takes too long.
  */
 function releaseWhenTaken(
   { socket }: IncomingMessage,
@@ -158,7 +161,7 @@ function releaseWhenTaken(
     release();
     return;
   }
-  // The response may wait behind another one, and does not know the connection yet.
+  // A pipelined response does not know its connection yet, so the timer closes the socket itself.
   const timer = setTimeout(() => socket.destroy(), answerTimeoutMs);
   const taken = (): void => {
     clearTimeout(timer);

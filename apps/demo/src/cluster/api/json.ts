@@ -1,10 +1,10 @@
 /**
- * JSON of the API: ids, which have 64 bits, are decimal strings; bodies are objects of known
- * fields.
+ * The JSON of the API. Ids have 64 bits and are decimal strings. Bodies are objects with known
+ * fields only.
  */
 import { ApiError } from './errors.ts';
 
-/** Big integers become decimal strings. */
+/** Serializes a value. Bigints become decimal strings. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, (_name, part: unknown) =>
     typeof part === 'bigint' ? part.toString() : part,
@@ -14,8 +14,8 @@ export function toJson(value: unknown): string {
 export type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * An object, or nothing at all for an empty body. Throws `API_INVALID_BODY`, also for a field that
- * is not `known`.
+ * Parses a body as a JSON object; an empty body has no fields. Throws `API_INVALID_BODY` for other
+ * JSON and for unknown fields.
  */
 export function fieldsOf(bytes: Uint8Array, known: readonly string[]): Fields {
   if (bytes.length === 0) return {};
@@ -41,7 +41,8 @@ export function fieldsOf(bytes: Uint8Array, known: readonly string[]): Fields {
 }
 
 /**
- * A text of 1 to 1024 characters, or `undefined` where there is none. Throws `API_INVALID_BODY`.
+ * Returns a text field of 1 to 1024 characters, or `undefined` when it is missing. Throws
+ * `API_INVALID_BODY`.
  */
 export function textField(fields: Fields, name: string): string | undefined {
   const value = fields[name];
@@ -50,7 +51,7 @@ export function textField(fields: Fields, name: string): string | undefined {
   throw new ApiError('API_INVALID_BODY', `'${name}' must be a text of 1 to 1024 characters`);
 }
 
-/** As `textField`, and it must be there. */
+/** Returns a text field like `textField`. Throws `API_INVALID_BODY` when it is missing. */
 export function neededText(fields: Fields, name: string): string {
   const value = textField(fields, name);
   if (value !== undefined) return value;
@@ -62,14 +63,14 @@ export function idField(fields: Fields, name: string): bigint | undefined {
   const value = fields[name];
   if (value === undefined) return undefined;
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    // JSON has rounded it: it would be another member.
+    // JSON parsing has rounded the number, so it may be the id of another member.
     throw new ApiError('API_INVALID_BODY', `'${name}' above 2^53 must be a decimal text`);
   }
   const text = typeof value === 'number' ? value.toString() : value;
   return memberId(typeof text === 'string' ? text : '', 'API_INVALID_BODY');
 }
 
-/** The id of a member from text: 1 to 2^64 - 1, decimal. Throws with this code. */
+/** Parses the decimal id of a member, 1 to 2^64 - 1. Throws an error with `code`. */
 export function memberId(
   text: string,
   code: 'API_INVALID_BODY' | 'API_INVALID_QUERY' = 'API_INVALID_QUERY',
@@ -81,7 +82,7 @@ export function memberId(
   throw new ApiError(code, 'an id of a member is a decimal number from 1 to 2^64 - 1');
 }
 
-/** A whole number from 1 on. `undefined` where it is none. */
+/** Parses a whole number from 1 on. Returns `undefined` for any other text. */
 export function wholeNumber(text: string): number | undefined {
   if (!/^[1-9]\d{0,15}$/.test(text)) return undefined;
   const value = Number(text);

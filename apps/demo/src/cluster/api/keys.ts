@@ -1,10 +1,9 @@
 /**
- * Keys and values. Bodies are the values themselves, not JSON around them.
+ * Calls on keys. A body is the value itself, without JSON around it.
  *
- * Compare-and-set is a call of its own and not `If-Match`: that header compares tags of versions,
- * which a client has to read first; here the value itself is expected, up to 1 MiB of it, which no
- * header holds. Its body is the expected value and, behind it, the new one; the header
- * `babuza-expected-bytes` says where the first ends, or `absent`.
+ * Compare-and-set is its own call and does not use `If-Match`, because that header compares version
+ * tags, which a client would have to read first. The body is the expected value followed by the new
+ * one. The header `babuza-expected-bytes` is the length of the expected value, or `absent`.
  */
 import type { ProposeResult, Raft } from '@babuza/raft';
 import {
@@ -25,7 +24,7 @@ import { sessionOf } from './sessions.ts';
 export type KeyValueRaft = Raft<KeyValueQuery, KeyValueAnswer>;
 
 export const expectedBytesHeader = 'babuza-expected-bytes';
-/** In place of a number: no value must be there. */
+/** Stands for a length when the key must have no value. */
 export const expectedAbsent = 'absent';
 
 export function keyRoutes(raft: KeyValueRaft): readonly Route[] {
@@ -57,7 +56,7 @@ async function get(raft: KeyValueRaft, call: ApiCall): Promise<ApiAnswer> {
   return { status: 200, contentType: 'application/octet-stream', body: answer.value };
 }
 
-/** `?stale=true`: what this node has, at once, perhaps behind. */
+/** Reads `?stale=true`: this node answers at once from its own state, which may be behind. */
 function staleness(query: URLSearchParams): boolean {
   for (const name of query.keys()) {
     if (name !== 'stale') {
@@ -97,7 +96,7 @@ function compareAndSet(raft: KeyValueRaft, call: ApiCall): Promise<ApiAnswer> {
   });
 }
 
-/** Headers are judged, and who does not lead refuses, before the body is read. */
+/** Checks the headers and the leader before the body is read. */
 async function write(
   raft: KeyValueRaft,
   call: ApiCall,
@@ -111,8 +110,8 @@ async function write(
 }
 
 /**
- * Values have no tags and no dates. Whoever sets a condition must not find out afterwards that it
- * was passed over.
+ * Values have no tags and no dates, so a write with such a condition is refused. Ignoring the
+ * condition would surprise the client.
  */
 const conditions = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'];
 

@@ -1,6 +1,6 @@
 /**
- * What one node allows its clients. Every bound is there so that no client, slow or mad, takes
- * memory from the others.
+ * The limits of one node for its clients. Each limit keeps a slow or hostile client from using up
+ * memory that others need.
  */
 const mebibyte: number = 1024 * 1024;
 
@@ -15,7 +15,8 @@ export interface ApiLimits {
    */
   readonly heldBytesMax: number;
   /**
-   * Of all headers of a request with its path; beyond: `API_HEADERS_TOO_LARGE`. Default: 16 KiB.
+   * The size of the path and all headers of a request; above it the answer is
+   * `API_HEADERS_TOO_LARGE`. Default: 16 KiB.
    */
   readonly headerBytesMax: number;
   /** For the headers of a request to arrive. Default: 10,000 ms. */

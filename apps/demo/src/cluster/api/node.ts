@@ -1,4 +1,6 @@
-/** What is asked of one node: how it is, its snapshots, its leadership, the digest of its state. */
+/**
+ * Calls to one node: status, health, snapshots, leadership transfer, and the digest of its state.
+ */
 import type { Readiness } from '@babuza/raft';
 import { jsonAnswer, type ApiAnswer, type ApiCall } from './call.ts';
 import { ApiError, leaderPlace } from './errors.ts';

@@ -15,7 +15,7 @@ export interface Route {
    * The role that a caller needs where the API has tokens. Default: `read` for `GET`, else `write`.
    */
   readonly role?: ApiRole;
-  /** It may take long, as a snapshot does. Default: false. */
+  /** Whether the call may take long, like a snapshot. Default: false. */
   readonly isLong?: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface Match {
 }
 
 export class Router {
-  /** By number of parts: few are left to compare. */
+  /** Routes by their number of path parts, so that few must be compared. */
   readonly #routes = new Map<number, { readonly route: Route; readonly parts: string[] }[]>();
 
   constructor(routes: readonly Route[]) {
@@ -46,7 +46,7 @@ export class Router {
       candidate.parts.every((part, at) => (part.startsWith(':') ? true : part === parts[at])),
     );
     if (here.length === 0) throw new ApiError('API_NOT_FOUND', 'there is nothing at this path');
-    // Of an answer to HEAD the server sends all but the body.
+    // The server sends the answer to HEAD without its body.
     const wanted = method === 'HEAD' ? 'GET' : method;
     const found = here.find(({ route }) => route.method === wanted);
     if (found === undefined) {

@@ -6,8 +6,10 @@
  * | --- | --- |
  * | `GET`, `PUT`, `DELETE /v1/keys/{key}`, `POST …/compare-and-set` | `keys.ts` |
  * | `POST /v1/sessions`, `DELETE /v1/sessions/{id}` | `sessions.ts` |
- * | `GET`, `POST /v1/members`, `PUT`, `DELETE /v1/members/{id}`, `POST …/promote` | `membership.ts` |
- * | `GET /v1/status`, `/v1/digest`, `/health`, `/ready`, `/metrics`, `POST /v1/snapshots`, `/v1/leadership` | `node.ts` |
+ * | `GET`, `POST /v1/members` | `membership.ts` |
+ * | `PUT`, `DELETE /v1/members/{id}`, `POST …/promote` | `membership.ts` |
+ * | `GET /v1/status`, `/v1/digest`, `/health`, `/ready`, `/metrics` | `node.ts` |
+ * | `POST /v1/snapshots`, `/v1/leadership` | `node.ts` |
  *
  * `HEAD` is answered wherever `GET` is. Web pages of other origins are refused (`web-pages.ts`),
  * and so are callers without a token where the API has tokens (`tokens.ts`).
@@ -38,10 +40,13 @@ export interface KeyValueApiOptions extends NodeFigures, AdmissionOptions {
    * Default: `127.0.0.1`. Others need `tokens`, and a proxy with TLS in front: the API has none.
    */
   readonly host?: string | undefined;
-  /** Default: 0, any that is free. */
+  /** The port to listen on. Default: 0, which lets the system choose a free one. */
   readonly port?: number | undefined;
   readonly limits?: Partial<ApiLimits> | undefined;
-  /** Is told of errors that nobody expected; clients see `API_INTERNAL`. Default: nobody is. */
+  /**
+   * Called with each unexpected error; clients only see `API_INTERNAL`. Default: errors are not
+   * reported.
+   */
   readonly report?: ((error: unknown) => void) | undefined;
 }
 
@@ -62,8 +67,8 @@ export class KeyValueApi implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /**
-   * It does not listen yet: see `serveKeyValueApi`. Throws a `TypeError` for hosts or tokens that
-   * cannot be used.
+   * Makes a server that does not listen yet; see `serveKeyValueApi`. Throws a `TypeError` for
+   * invalid hosts or tokens.
    */
   constructor(options: KeyValueApiOptions) {
     const { raft, report = () => undefined } = options;
@@ -84,7 +89,7 @@ export class KeyValueApi implements AsyncDisposable {
       requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(5000, limits.headersTimeoutMs),
-      // Node answers its absence without a body of ours; nothing here depends on it.
+      // Node would answer a missing `Host` without a JSON body. No rule here needs the header.
       requireHostHeader: false,
       noDelay: true,
     });
@@ -98,7 +103,7 @@ export class KeyValueApi implements AsyncDisposable {
       .on('clientError', (error: Error, socket: Duplex) => refuseGarbage(error, socket));
   }
 
-  /** Where clients reach it, as `http://host:port`. */
+  /** The URL of the API, `http://host:port`. */
   get url(): string {
     return this.#url;
   }
@@ -108,7 +113,7 @@ export class KeyValueApi implements AsyncDisposable {
     return this.#parts.budget.held;
   }
 
-  /** To be called once. */
+  /** Starts listening. It may be called once. */
   async listen(): Promise<void> {
     const { host = '127.0.0.1', port = 0 } = this.#options;
     await new Promise<void>((resolve, reject) => {
@@ -123,9 +128,9 @@ export class KeyValueApi implements AsyncDisposable {
   }
 
   /**
-   * Takes no more, ends the calls that wait with `API_CLOSING` (their writes may take effect all
-   * the same), and ends all connections, at the latest after `closeGraceMs`. A second call returns
-   * the same promise.
+   * Stops accepting calls, ends waiting calls with `API_CLOSING` (their writes may still take
+   * effect), and closes all connections within `closeGraceMs`. A second call returns the same
+   * promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -193,7 +198,10 @@ function refuse(response: ServerResponse, code: ApiErrorCode, message: string): 
   response.end(body);
 }
 
-/** Bytes that are no request: there is nothing to answer with but the socket itself. */
+/**
+ * Answers bytes that are not an HTTP request. There is no response object, so it writes to the
+ * socket.
+ */
 function refuseGarbage(error: Error, socket: Duplex): void {
   const cause: unknown = Reflect.get(error, 'code');
   if (cause === 'ECONNRESET' || !socket.writable) {

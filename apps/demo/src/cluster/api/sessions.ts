@@ -17,7 +17,10 @@ export const sessionHeader = 'babuza-session';
 export const sequenceHeader = 'babuza-sequence';
 export const lowestUnansweredHeader = 'babuza-lowest-unanswered';
 
-/** `undefined`: the write is not of a session. Throws `API_INVALID_SESSION`. */
+/**
+ * Returns the session of a write, or `undefined` when the write has none. Throws
+ * `API_INVALID_SESSION`.
+ */
 export function sessionOf(headers: IncomingHttpHeaders): SessionCall | undefined {
   const texts = [sessionHeader, sequenceHeader, lowestUnansweredHeader].map(
     (name) => headers[name],

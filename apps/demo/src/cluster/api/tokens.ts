@@ -29,7 +29,7 @@ export class TokenCheck {
   constructor(tokens: readonly ApiToken[]) {
     if (tokens.length === 0) {
       throw new TypeError(
-        "'tokens' of the API is empty: nobody could call it; leave it out instead",
+        "'tokens' of the API is empty, so no call would be allowed; leave it out to allow calls without a token",
       );
     }
     const seen = new Set<string>();
@@ -49,15 +49,15 @@ export class TokenCheck {
     this.#known = tokens.map(({ token, role }) => ({ digest: this.#digestOf(token), role }));
   }
 
-  /** The role of who calls. Throws `API_UNAUTHENTICATED`. */
+  /** Returns the role of the caller. Throws `API_UNAUTHENTICATED`. */
   roleOf({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): ApiRole {
     const { authorization: given = [] } = headersDistinct;
-    // Of two, what is in front may have looked at the other one.
+    // With two headers, a proxy in front may have checked the other one, so both are refused.
     const [only = ''] = given.length === 1 ? given : [];
     const [, token] = credentialsPattern.exec(only) ?? [];
     const digest = this.#digestOf(token ?? '');
     let role: ApiRole | undefined;
-    // All of them are compared, whichever fits.
+    // Every token is compared, so that the time does not depend on which one matches.
     for (const known of this.#known) {
       if (timingSafeEqual(known.digest, digest)) role = known.role;
     }
@@ -76,7 +76,7 @@ export class TokenCheck {
   }
 }
 
-/** Throws `API_FORBIDDEN` where a role may do less than what is needed. */
+/** Throws `API_FORBIDDEN` when the role of the caller is lower than the needed one. */
 export function checkRole(has: ApiRole, needed: ApiRole): void {
   if (apiRoles.indexOf(has) >= apiRoles.indexOf(needed)) return;
   throw new ApiError('API_FORBIDDEN', `this call needs a token of the role '${needed}'`, {

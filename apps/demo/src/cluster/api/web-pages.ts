@@ -13,10 +13,10 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './errors.ts';
 
-/** Any value will do. A web page cannot send this header without a preflight. */
+/** A header with any value. A web page cannot send it without a preflight. */
 export const requestHeader = 'babuza-request';
 
-/** Names that no name server is asked for, and so no stranger can give another address. */
+/** Names that are never resolved by DNS, so that an attacker cannot redirect them. */
 const loopbackHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 const hostPattern = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::\d{1,5})?$/;
@@ -38,7 +38,7 @@ export function checkedHosts(hosts: readonly string[]): ReadonlySet<string> {
 export function refuseWebPages(request: IncomingMessage, hosts: ReadonlySet<string>): void {
   const { headers, headersDistinct, socket } = request;
   const given = headersDistinct['host'] ?? [];
-  // Browsers always send it. Only programs leave it out.
+  // Browsers always send `Host`, so a request without it comes from a program.
   const host = given.length === 0 ? undefined : hostOf(given);
   if (given.length > 0 && (host === undefined || !isOwn(host, socket.localAddress, hosts))) {
     throw new ApiError(
@@ -71,7 +71,8 @@ export function refuseSimpleRequest({ headers }: IncomingMessage): void {
 }
 
 /**
- * Without the port: that of a tunnel or a proxy is another one. `undefined` for none, or several.
+ * Returns the host without its port, which a tunnel or proxy changes. Returns `undefined` for no
+ * host or several.
  */
 function hostOf(given: readonly string[]): string | undefined {
   const [host = ''] = given;

@@ -20,11 +20,11 @@ import {
 
 export interface MemberToAdd {
   readonly id: bigint;
-  /** Of its Raft transport. */
+  /** The address of its Raft transport. */
   readonly address: string;
   /** Default: learner. */
   readonly role?: 'voter' | 'learner' | undefined;
-  /** Of its API. */
+  /** The URL of its API. */
   readonly api?: string | undefined;
 }
 
@@ -67,12 +67,12 @@ export class Administration {
     return this.#change('POST', `/${id}/promote`, undefined, options);
   }
 
-  /** Its id never returns. */
+  /** Removes a member. Its id is never used again. */
   removeMember(id: bigint, options: CallOptions = {}): Promise<MembersView> {
     return this.#change('DELETE', `/${id}`, undefined, options);
   }
 
-  /** Where the others reach it (`address`), where clients do (`api`), or both. */
+  /** Changes the address of the Raft transport (`address`), the URL of the API (`api`), or both. */
   updateMember(
     id: bigint,
     places: { readonly address?: string | undefined; readonly api?: string | undefined },
@@ -85,12 +85,15 @@ export class Administration {
   async takeSnapshot(
     options: NodeCallOptions = {},
   ): Promise<{ readonly index: number; readonly term: number }> {
-    // Repeating it makes another one, or none: nothing that would be wrong.
+    // Repeating a snapshot is harmless, so this call is repeated like a read.
     const answer = await this.#run('read', 'POST', '/v1/snapshots', undefined, options);
     return { index: answer.number('index'), term: answer.number('term') };
   }
 
-  /** To the voter named, or to the one whose log is furthest. Resolves when it leads. */
+  /**
+   * Transfers leadership to the given voter, or to the one with the most complete log. Resolves
+   * when that node leads.
+   */
   async transferLeadership(
     to?: bigint,
     options: CallOptions = {},

@@ -78,8 +78,8 @@ function unreadable(what: string): never {
 }
 
 /**
- * What an answer that is an error says. One that is not of this API, as of a proxy between, has the
- * code `UNKNOWN`.
+ * Reads the error in an answer. An answer that is not from this API, such as one of a proxy, gets
+ * the code `UNKNOWN`.
  */
 export function answerErrorOf(answer: HttpAnswer): AnswerError {
   try {

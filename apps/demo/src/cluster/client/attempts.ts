@@ -22,7 +22,9 @@ import type { Nodes } from './nodes.ts';
 import type { Waits } from './waits.ts';
 
 export interface AttemptSettings {
-  /** Of one attempt: a node that hangs must not take all the time of a call. */
+  /**
+   * The timeout of one attempt, so that a node that hangs does not use up the deadline of a call.
+   */
   readonly attemptTimeoutMs: number;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
@@ -32,25 +34,25 @@ export interface AttemptSettings {
 
 export interface Call {
   readonly kind: 'read' | 'session' | 'once';
-  /** Made anew for each attempt. */
+  /** Makes a new request for each attempt. */
   readonly request: () => HttpRequest;
-  /** In the milliseconds of `performance.now`. */
+  /** The deadline in ms of `performance.now`. */
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
-  /** Only this node will do. */
+  /** The only node to ask. */
   readonly at?: string | undefined;
-  /** An error that is as good as an answer. */
+  /** An error code that the caller treats as an answer. */
   readonly answerCode?: string | undefined;
 }
 
-/** Nothing has been done, and the next attempt may do it. */
+/** The request was not executed, and another attempt may succeed. */
 const notDoneCodes: ReadonlySet<string> = new Set(['RAFT_NOT_LEADER', 'RAFT_BUSY', 'API_BUSY']);
 /**
- * The same, but a change without a sequence asks its caller first: the leader or the place in the
- * log was lost.
+ * The proposal was dropped, because its leader or its log position was lost. A change without a
+ * sequence is not repeated; its caller decides.
  */
 const droppedCode = 'RAFT_DROPPED';
-/** It could have been done. Other answers from 500 on are taken as these. */
+/** The request may have been executed. Other statuses from 500 on are treated the same. */
 const uncertainCodes: ReadonlySet<string> = new Set(['API_REQUEST_TIMEOUT', 'API_CLIENT_GONE']);
 
 export class Attempts {
@@ -81,12 +83,12 @@ export class Attempts {
     }
   }
 
-  /** The leader is known to be another one: it is asked from now on. */
+  /** Asks this leader from now on. */
   follow(leaderApi: string | undefined): void {
     if (leaderApi !== undefined) this.#nodes.redirected(this.#nodes.current, leaderApi);
   }
 
-  /** `undefined`: another attempt may follow. */
+  /** Returns `undefined` when another attempt may follow. */
   async #attempt(call: Call, state: State, leftMs: number): Promise<HttpAnswer | undefined> {
     const node = call.at ?? this.#nodes.current;
     const timeoutMs = Math.max(1, Math.ceil(Math.min(this.#settings.attemptTimeoutMs, leftMs)));
@@ -110,14 +112,14 @@ export class Attempts {
     return undefined;
   }
 
-  /** Throws where no other attempt may follow. */
+  /** Throws when no other attempt may follow. */
   #judge(call: Call, error: AnswerError, state: State, node: string): void {
     const { code, status, leaderApi } = error;
     const wasAtOnce = state.atOnce;
     state.atOnce = false;
     if (code === 'RAFT_SESSION_EXPIRED') throw new SessionExpiredError(state.outcome, error);
     if (code === 'RAFT_NOT_LEADER') {
-      // Two nodes that point at each other must not be asked in a tight loop.
+      // A pause prevents a tight loop when two nodes name each other as leader.
       if (call.at !== undefined) throw refusedError(error, state.outcome);
       state.atOnce = this.#nodes.redirected(node, leaderApi) && !wasAtOnce;
       return;
@@ -143,7 +145,7 @@ export class Attempts {
 
 interface State {
   last: Error | undefined;
-  /** Of all attempts so far. */
+  /** The outcome of all attempts so far. */
   outcome: Outcome;
   /** The last attempt named another node, which is asked without a pause. */
   atOnce: boolean;

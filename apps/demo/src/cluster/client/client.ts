@@ -56,7 +56,7 @@ export class KeyValueClient implements AsyncDisposable {
   readonly #writes: Writes;
   #closing: Promise<void> | undefined;
 
-  /** Nothing is sent yet. Throws `KEY_VALUE_INVALID`. */
+  /** Makes a client without sending anything. Throws `KEY_VALUE_INVALID`. */
   constructor(options: KeyValueClientOptions) {
     this.#options = checkedOptions(options);
     this.#nodes = new Nodes(options.nodes);
@@ -105,8 +105,8 @@ export class KeyValueClient implements AsyncDisposable {
   }
 
   /**
-   * Sets `value` where `expected` is the value; `undefined`: where there is none. As with `put`,
-   * they must not change.
+   * Sets `value` if the key has the value `expected`; `undefined` expects that the key has no
+   * value. As with `put`, both must not change meanwhile.
    */
   async compareAndSet(
     key: string,

@@ -3,9 +3,7 @@
  * people.
  */
 
-/**
- * What is known of a write, or of a change of the cluster, that was not answered as it should be.
- */
+/** The known outcome of a write, or of a change of the cluster, that failed. */
 export type Outcome =
   /** It has not taken effect, and never will. */
   | 'not-applied'
@@ -27,7 +25,7 @@ export type KeyValueErrorCode =
    * A change of the cluster was sent, and its answer got lost: look at `members()` or `status()`.
    */
   | 'KEY_VALUE_OUTCOME_UNKNOWN'
-  /** What came back is no answer of this API. */
+  /** The answer did not come from this API. */
   | 'KEY_VALUE_UNREADABLE'
   /** The client was closed. */
   | 'KEY_VALUE_CLOSED';

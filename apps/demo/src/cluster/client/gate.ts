@@ -1,4 +1,4 @@
-/** Lets so many through at a time; the others wait in order. */
+/** Limits how many callers run at a time; the others wait in order. */
 import type { Waits } from './waits.ts';
 
 export class Gate {

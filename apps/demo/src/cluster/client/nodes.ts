@@ -1,11 +1,10 @@
 /**
- * Which node is asked: the leader, as far as it is known. A node that does not lead says who does;
- * where none does, the nodes are tried one by one. Many calls share this: only the first that is
- * disappointed by a node moves all of them on.
+ * Chooses the node to ask: the known leader, or the nodes in turn while no leader is known. Many
+ * calls share this choice, so only the first failure at a node moves it on.
  */
 import { KeyValueError } from './errors.ts';
 
-/** Nodes come and go; hints of them must not pile up. */
+/** The most addresses that are kept from hints. */
 const learnedMax = 64;
 
 export class Nodes {

@@ -9,13 +9,13 @@ export interface KeyValueClientOptions {
    * where the way to them is encrypted or on one machine. Default: none.
    */
   readonly token?: string | undefined;
-  /** Of a call, with all its attempts. Default: 10,000. */
+  /** The deadline of a call with all its attempts. Default: 10,000. */
   readonly deadlineMs?: number | undefined;
   /**
-   * Of one attempt; then another node is tried. Default: 5000. Only nodes that hang make a call
-   * wait so long: one that was killed refuses at once. It should not be short: a busy node accepts
-   * one connection with each turn of its event loop, so that the first calls of hundreds of clients
-   * may take seconds.
+   * The timeout of one attempt, after which the client tries another node. Default: 5000. Only a
+   * node that hangs uses it up; a killed node refuses the connection at once. Do not make it short:
+   * a busy node accepts one connection per turn of its event loop, so the first calls of hundreds
+   * of clients may take seconds.
    */
   readonly attemptTimeoutMs?: number | undefined;
   /**
@@ -23,25 +23,23 @@ export interface KeyValueClientOptions {
    * Default: 20.
    */
   readonly backoffMinMs?: number | undefined;
-  /**
-   * The longest pause. Default: 200: while no node leads, so long at most goes by after one does.
-   */
+  /** The longest pause, and so the longest delay after a new leader is elected. Default: 200. */
   readonly backoffMaxMs?: number | undefined;
-  /** To one node at a time; further calls wait for one. Default: 64. */
+  /** The most connections to one node; further calls wait. Default: 64. */
   readonly connectionsMax?: number | undefined;
   /**
    * Writes under way at a time; further ones wait in order. Default: 256. A session keeps at most
    * 1024 answers at the cluster (`resultsPerSessionMax`), so more than that makes no sense.
    */
   readonly writesMax?: number | undefined;
-  /** From 0 to below 1, for pauses. Default: `Math.random`. */
+  /** Random numbers from 0 to below 1, for pauses. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
 export interface CallOptions {
   /** Ends the waiting; the call rejects with its reason. A write may take effect all the same. */
   readonly signal?: AbortSignal | undefined;
-  /** Instead of the client's. */
+  /** Replaces the deadline of the client. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -51,7 +49,9 @@ export interface NodeCallOptions extends CallOptions {
 }
 
 export interface GetOptions extends NodeCallOptions {
-  /** What the node has, at once, perhaps behind. Default: false, linearizable. */
+  /**
+   * Reads the node's own state at once, which may be behind. Default: false, a linearizable read.
+   */
   readonly stale?: boolean | undefined;
 }
 
@@ -65,7 +65,7 @@ export interface CheckedOptions {
   readonly random: () => number;
 }
 
-/** Throws `KEY_VALUE_INVALID` for a number that is none from 1 on. */
+/** Checks the options. Throws `KEY_VALUE_INVALID` for a number below 1 or one that is not whole. */
 export function checkedOptions(options: KeyValueClientOptions): CheckedOptions {
   const { random = Math.random } = options;
   const whole = (name: Exclude<keyof CheckedOptions, 'random'>, preset: number): number =>

@@ -1,12 +1,12 @@
-/** What the cluster tells of itself, as the client gives it to its caller. */
+/** The views of the cluster that the client returns. */
 import { Answer } from './answers.ts';
 
-/** Who leads, as far as the node that was asked knows. */
+/** The leader, as far as the asked node knows. */
 export interface LeaderView {
   readonly id: bigint;
-  /** Of its Raft transport. */
+  /** The address of its Raft transport. */
   readonly address: string | undefined;
-  /** Of its API. */
+  /** The URL of its API. */
   readonly api: string | undefined;
 }
 
@@ -14,7 +14,7 @@ export interface MemberView {
   readonly id: bigint;
   readonly address: string;
   readonly role: 'voter' | 'learner';
-  /** Of its API, where it is published. */
+  /** The URL of its API, if it is published. */
   readonly api: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface MembersView {
   readonly leader: LeaderView | undefined;
   /** Ascending by id. */
   readonly members: readonly MemberView[];
-  /** Ids that never return. */
+  /** The ids of removed members, which are never used again. */
   readonly removed: readonly bigint[];
 }
 
@@ -34,16 +34,16 @@ export interface StatusView {
   readonly leader: LeaderView | undefined;
   readonly commitIndex: number;
   readonly appliedIndex: number;
-  /** Of the state machine. */
+  /** The number of keys in the state machine. */
   readonly keys: number;
-  /** Of all values. */
+  /** Bytes of all values, without keys and overhead. */
   readonly bytes: number;
   /** Everything the node has said, `figures` of its process included: JSON. */
   readonly all: Readonly<Record<string, unknown>>;
 }
 
 export interface DigestView {
-  /** Of the last command that was applied. */
+  /** The index of the last applied command. */
   readonly index: number;
   readonly keys: number;
   readonly sha256: string;

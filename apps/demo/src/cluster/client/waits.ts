@@ -44,7 +44,7 @@ export class Waits {
     });
   }
 
-  /** What waits now is rejected with this error. */
+  /** Rejects everything that waits now with this error. */
   end(error: Error): void {
     for (const fail of this.#open) fail(error);
   }

@@ -75,7 +75,8 @@ export class Writes {
             ...request.headers,
             'babuza-session': session.id.toString(),
             'babuza-sequence': sequence.toString(),
-            // As of now: what was answered since the attempt before need not be kept any more.
+            // The current value, so that the cluster can drop answers that the client has received
+            // since the last attempt.
             'babuza-lowest-unanswered': session.lowestUnanswered.toString(),
           },
         }),
@@ -102,7 +103,10 @@ export class Writes {
     return opening;
   }
 
-  /** Sent again when its answer got lost: a session that nobody uses ends by itself. */
+  /**
+   * Registers a session. It is repeated when its answer is lost, because an unused session expires
+   * by itself.
+   */
   async #register(): Promise<ClientSession> {
     const answer = await this.#attempts.run({
       kind: 'read',
@@ -148,7 +152,7 @@ export class Writes {
         }),
       });
     } catch {
-      // It ends by itself.
+      // An unused session expires by itself.
     }
   }
 }

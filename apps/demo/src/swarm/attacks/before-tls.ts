@@ -1,11 +1,11 @@
-/** Connections that never come as far as TLS. */
+/** Attacks with connections that never complete a TLS handshake. */
 import { randomBytes } from 'node:crypto';
 import { rawHead, rawProtocol } from '@babuza/transport-http/testing';
 import type { Attack } from '../attack.ts';
 
 const forEverMs = 3_600_000;
 
-/** Connections that say nothing, and stay as long as they may. */
+/** Opens connections and sends nothing. */
 export const silence: Attack = {
   name: 'silent connections',
   connections: 256,
@@ -17,8 +17,8 @@ export const silence: Attack = {
   },
 };
 
-/** The begin of a client hello whose rest comes a byte each second. */
-const helloBegin = Buffer.from('160301020001000000fc0303', 'hex');
+/** The start of a client hello. The attack sends the rest at one byte per second. */
+const helloStart = Buffer.from('160301020001000000fc0303', 'hex');
 
 export const slowHello: Attack = {
   name: 'TLS hello, a byte a second',
@@ -26,7 +26,7 @@ export const slowHello: Attack = {
   pauseMs: 500,
   strike: async (striker) => {
     const line = striker.plain();
-    line.write(helloBegin);
+    line.write(helloStart);
     while (await line.hold(1000)) line.write(randomBytes(1));
     return line.outcome(0);
   },

@@ -1,9 +1,9 @@
-/** A flood of handshakes of TLS: each costs the member a signature, and leads nowhere. */
+/** A flood of TLS handshakes that fail. Each costs the member a signature. */
 import { rawHead, rawProtocol } from '@babuza/transport-http/testing';
 import type { Attack } from '../attack.ts';
 import type { Credentials, Loot } from '../swarm-protocol.ts';
 
-/** How long the flood waits for one handshake, in ms. */
+/** The longest wait for one handshake. */
 const patienceMs = 2000;
 
 function flood(

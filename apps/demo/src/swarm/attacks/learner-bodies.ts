@@ -1,4 +1,4 @@
-/** Bodies of the hostile learner that are to cost memory, or connections. */
+/** Request bodies of the hostile learner that aim to exhaust memory or connections. */
 import { randomBytes } from 'node:crypto';
 import { encodeMessage, MessageType, newMessage } from '@babuza/raftpb';
 import { rawChunk, rawFrame, rawFrameHead, rawLastChunk } from '@babuza/transport-http/testing';
@@ -6,7 +6,7 @@ import type { Attack } from '../attack.ts';
 import { learnerId, learnerRequest } from './learner.ts';
 
 const mebibyte = 1024 * 1024;
-/** The largest frame that a member of this cluster takes. */
+/** The largest frame that a member of this cluster accepts. */
 const framePayloadMax = 3 * mebibyte;
 const patienceMs = 5000;
 
@@ -15,7 +15,7 @@ const halfFrame = rawChunk(
 );
 const oneByte = rawChunk(Buffer.alloc(1));
 
-/** Large frames whose end does not come: they are kept open with a byte each second. */
+/** Sends large frames without their end, and keeps them open with one byte per second. */
 export const halfSentFrames: Attack = {
   name: 'half-sent frames',
   connections: 128,
@@ -28,7 +28,9 @@ export const halfSentFrames: Attack = {
   },
 };
 
-/** A message of many empty entries, two bytes each: field 7 of a message, without content. */
+/**
+ * A message with many empty entries of two bytes each: field 7 of `raftpb.Message`, with length 0.
+ */
 function emptyEntries(to: bigint, payloadBytes: number): Buffer {
   const message = encodeMessage(newMessage({ type: MessageType.Prop, from: learnerId, to }));
   const entries = Buffer.alloc(payloadBytes - message.length - 4, Buffer.from([0x3a, 0x00]));
@@ -51,7 +53,7 @@ export const framesOfEmptyEntries: Attack = {
   },
 };
 
-/** Bodies of which a byte comes every three seconds. */
+/** Sends bodies at one byte every three seconds. */
 export const slowBodies: Attack = {
   name: 'bodies, a byte in 3 s',
   connections: 64,

@@ -1,4 +1,7 @@
-/** Handshakes of the hostile learner that lie about where it is, or carry texts for a terminal. */
+/**
+ * Handshakes of the hostile learner with false addresses, or with terminal escape codes in their
+ * fields.
+ */
 import { rawHead, rawLastChunk, rawProtocol } from '@babuza/transport-http/testing';
 import type { Attack } from '../attack.ts';
 import { learnerHandshake, learnerRequest } from './learner.ts';

@@ -27,7 +27,7 @@ const between = ({ targetId }: Striker): { readonly from: bigint; readonly to: b
   to: targetId,
 });
 
-/** Terms that no election reaches. */
+/** Sends terms that elections cannot reach. */
 export const farTerms: Attack = sending('terms near 2^53', (striker) => {
   const type = striker.oneOf([
     MessageType.Heartbeat,
@@ -41,9 +41,7 @@ export const farTerms: Attack = sending('terms near 2^53', (striker) => {
   return newMessage({ type, ...between(striker), term, logTerm: term });
 });
 
-/**
- * Bytes of an envelope: version, kind, flags, zero, time, and what it says of itself behind that.
- */
+/** The bytes of a proposal's envelope: version, kind, flags, zero, time, then zeros. */
 function envelope(head: readonly [number, number, number, number], timeMs: number): Buffer {
   const bytes = Buffer.alloc(64);
   bytes.set(head);
@@ -56,12 +54,12 @@ function proposal(striker: Striker, data: Uint8Array, type: EntryType = EntryTyp
   return newMessage({ type: MessageType.Prop, ...between(striker), entries });
 }
 
-/** Proposals with a time at the end of all times. */
+/** Sends proposals with the largest time that an envelope can hold. */
 export const forgedTimes: Attack = sending('proposals of time 2^53-1', (striker) =>
   proposal(striker, envelope([1, 1, 2, 0], highest)),
 );
 
-/** Proposals that no replica could read, and changes of the membership that are none. */
+/** Sends proposals that replicas cannot decode, and invalid configuration changes. */
 export const poisonedProposals: Attack = sending('poisoned proposals', (striker) =>
   striker.oneOf([
     () => proposal(striker, envelope([99, 1, 0, 0], 0)),
@@ -73,7 +71,7 @@ export const poisonedProposals: Attack = sending('poisoned proposals', (striker)
   ])(),
 );
 
-/** Commit indexes and acknowledgements of entries that do not exist. */
+/** Sends commit indexes and acknowledgements beyond the end of the log. */
 export const falseCommits: Attack = sending('false commits', (striker) => {
   const { term } = striker;
   return striker.oneOf([

@@ -1,6 +1,4 @@
-/**
- * What the attacks of the hostile learner share: it is a member, and shows the right certificate.
- */
+/** Helpers for the attacks of the hostile learner, which is a member with a valid certificate. */
 import {
   encodeRawIntroduction,
   rawHead,
@@ -12,7 +10,7 @@ import type { Line } from '../line.ts';
 
 export const learnerId = 4n;
 
-/** The same for the whole run: the members bind its id to its log. */
+/** The introduction stays the same for the whole run, because members bind the id to one log. */
 const introduction = encodeRawIntroduction({
   logId: newLogId(),
   startCount: 1,
@@ -29,7 +27,7 @@ export function learnerHandshake(
   return striker.handshake({ from: learnerId, address, introduction, ...fields });
 }
 
-/** Opens a request whose body is still to come, in chunks. */
+/** Opens a request whose chunked body the caller sends. */
 export function learnerRequest(
   striker: Striker,
   fields: Partial<RawHandshake> = {},

@@ -1,4 +1,4 @@
-/** Holders of a certificate of the right authority who are no members. */
+/** Attacks with a valid certificate of a client that is not a member. */
 import { MessageType, newMessage } from '@babuza/raftpb';
 import {
   encodeRawIntroduction,
@@ -18,7 +18,7 @@ function introduction(striker: Striker): string {
   return encodeRawIntroduction({ logId, startCount: 1, run, lastIndex: 0, commitIndex: 0 });
 }
 
-/** A laptop's certificate that passes for member 3. */
+/** A client, such as a laptop, that claims to be member 3. */
 export const impostor: Attack = {
   name: 'passes for a member',
   connections: 8,
@@ -35,7 +35,7 @@ export const impostor: Attack = {
   },
 };
 
-/** 64 ids that nobody has, which propose. */
+/** Sends proposals from 64 ids that do not exist. */
 export const madeUpIds: Attack = {
   name: 'made-up ids',
   connections: 16,
@@ -53,7 +53,7 @@ export const madeUpIds: Attack = {
   },
 };
 
-/** Members of other clusters and groups, meant for other members, or of other versions. */
+/** Sends handshakes with another cluster, group, target, protocol version or entry size. */
 export const strangeHandshakes: Attack = {
   name: 'other cluster, group, id',
   connections: 8,
@@ -73,7 +73,7 @@ export const strangeHandshakes: Attack = {
   },
 };
 
-/** A member that was removed, with the certificate that it had. */
+/** Connects as a removed member, with its old certificate. */
 export const removedMember: Attack = {
   name: 'removed member',
   connections: 4,

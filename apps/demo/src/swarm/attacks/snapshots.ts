@@ -1,4 +1,4 @@
-/** Snapshots of the hostile learner that nobody asked for. */
+/** Snapshots of the hostile learner that no member requested. */
 import { randomBytes } from 'node:crypto';
 import { emptyConfState, encodeMessage, MessageType, newMessage } from '@babuza/raftpb';
 import { rawChunk, rawFrame, rawProtocol } from '@babuza/transport-http/testing';
@@ -7,7 +7,7 @@ import type { Line } from '../line.ts';
 import { learnerId, learnerRequest } from './learner.ts';
 
 const patienceMs = 5000;
-/** So much is sent of each snapshot where the member takes it. */
+/** The most chunks that are sent of a snapshot while the member accepts it. */
 const chunks = 200;
 const chunk = rawChunk(rawFrame(randomBytes(1024 * 1024)));
 

@@ -1,4 +1,4 @@
-/** What a web page that a developer visits can send to the API of a member. */
+/** Requests that a web page in a developer's browser can send to the API of a member. */
 import type { Attack } from '../attack.ts';
 
 const patienceMs = 5000;

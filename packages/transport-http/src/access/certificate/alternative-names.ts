@@ -1,8 +1,7 @@
 /**
- * Reads the subject alternative names of a certificate from the text that Node.js makes of them.
- * Node.js writes a value that could be taken for several names as a JSON string, so a comma or a
- * quote within a value never ends it. Any other text is an error: a certificate that cannot be read
- * names nobody.
+ * Parses the text in which Node.js presents the subject alternative names of a certificate. Node.js
+ * writes an ambiguous value as a JSON string, so a comma or a quote within a value never ends it.
+ * Any other text is an error, and the certificate then names no member.
  */
 import type { X509Certificate } from 'node:crypto';
 
@@ -12,10 +11,10 @@ export interface AlternativeName {
   readonly value: string;
 }
 
-/** One name, and the comma between it and the next name. */
+/** One name, and the comma before the next one. */
 const pattern = /([A-Za-z][A-Za-z0-9 ]*):("(?:[^"\\]|\\.)*"|[^",]*)(?:, (?=.)|$)/y;
 
-/** @throws Error for a text that is no list of names. */
+/** @throws Error if the text is not a list of names. */
 export function alternativeNamesOf({ subjectAltName: text }: X509Certificate): AlternativeName[] {
   const names: AlternativeName[] = [];
   if (text === undefined || text === '') return names;

@@ -1,4 +1,4 @@
-/** Checks the options of TLS. */
+/** Checks the option `tls`. */
 import { hidden, isPem, objectOf, refuse } from '../option-checks.ts';
 import type { HttpTransportTls, HttpTransportTlsFiles } from './options.ts';
 
@@ -6,8 +6,8 @@ const files = ['cert', 'key', 'ca', 'crl'];
 const known = [...files, 'mutual', 'identify', 'seeds', 'anyCertificateIsAnyMember'];
 
 /**
- * @throws TransportError (`TRANSPORT_INVALID`) naming the option, what was given and what is
- * allowed.
+ * @throws TransportError (`TRANSPORT_INVALID`) that names the option, the value that was given and
+ * the values that are allowed.
  */
 export function checkTls(given: unknown): HttpTransportTls {
   const {
@@ -35,7 +35,8 @@ export function checkTls(given: unknown): HttpTransportTls {
   }
   const seedList = checkSeeds(seeds);
   if (anyCertificateIsAnyMember && (identify !== undefined || seedList.length > 0)) {
-    const allowed = 'left out beside tls.identify and tls.seeds, which it would make of no use';
+    const allowed =
+      'left out together with tls.identify and tls.seeds, which would have no effect beside it';
     refuse('tls.anyCertificateIsAnyMember', true, allowed);
   }
   if (identify !== undefined && seedList.length > 0) {
@@ -57,7 +58,7 @@ export function checkTls(given: unknown): HttpTransportTls {
   };
 }
 
-/** What `reloadTls` is given, beside what stays as it was. */
+/** Checks the files that `reloadTls` was given together with those that stay the same. */
 export function checkTlsFiles(given: unknown, tls: HttpTransportTls): HttpTransportTlsFiles {
   const { cert, key, ca, crl } = checkTls({
     ...tls,

@@ -1,4 +1,7 @@
-/** Checks what members show and trust, and makes what TLS takes of it. */
+/**
+ * Checks the certificates, keys and authorities in the options and creates the TLS contexts from
+ * them.
+ */
 import { constants, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { TransportError } from '../../errors.ts';
@@ -7,9 +10,9 @@ import { pem } from '../pem.ts';
 
 export interface LoadedTls {
   readonly options: SecureContextOptions;
-  /** For connections that go out. */
+  /** The context for outgoing connections. */
   readonly context: SecureContext;
-  /** The authorities, by their SHA-256. */
+  /** The SHA-256 fingerprints of the authorities. */
   readonly authorities: ReadonlySet<string>;
   readonly revocations: readonly string[];
 }
@@ -17,7 +20,7 @@ export interface LoadedTls {
 const certificatePattern = /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[^]*?-----END [^-]*-----/g;
 const crlPattern = /-----BEGIN X509 CRL-----[^]*?-----END X509 CRL-----/g;
 
-/** @throws TransportError (`TRANSPORT_INVALID`) for what cannot be used. */
+/** @throws TransportError (`TRANSPORT_INVALID`) if a certificate, key or list cannot be used. */
 export function loadTls(tls: HttpTransportTls): LoadedTls {
   try {
     const { ca, crl = [] } = tls;
@@ -27,11 +30,12 @@ export function loadTls(tls: HttpTransportTls): LoadedTls {
       ...(ca === undefined ? {} : { ca: pem(ca) }),
       ...(revocations.length === 0 ? {} : { crl: revocations }),
       minVersion: 'TLSv1.2',
-      // A session that goes on is not verified again, so there is none.
+      // A resumed session is not verified again, so sessions are disabled.
       secureOptions: constants.SSL_OP_NO_TICKET,
     };
     const options = { ...trust, cert: pem(tls.cert), key: pem(tls.key) };
-    // Both are read, and compared with each other, also where connections that go out show none.
+    // Creating it checks that certificate and key are readable and belong together, even if
+    // outgoing connections present no certificate.
     const full = createSecureContext(options);
     return {
       options,
@@ -45,14 +49,14 @@ export function loadTls(tls: HttpTransportTls): LoadedTls {
   }
 }
 
-/** Node.js passes over a text without certificates and would trust nobody then. */
+/** Node.js ignores a text without certificates, and would then trust no authority. */
 function authoritiesOf(ca: string | Uint8Array): X509Certificate[] {
   const blocks = [...pem(ca).toString('latin1').matchAll(certificatePattern)];
   if (blocks.length === 0) throw new Error('ca has no certificate in PEM');
   return blocks.map(([block]) => new X509Certificate(block));
 }
 
-/** Node.js reads the first list of a text only. */
+/** Splits a text into its revocation lists, because Node.js reads only the first list of a text. */
 function revocationsOf(crl: string | Uint8Array): string[] {
   const blocks = [...pem(crl).toString('latin1').matchAll(crlPattern)];
   if (blocks.length === 0) throw new Error('crl has no revocation list in PEM');

@@ -1,6 +1,6 @@
 /**
- * The certificate, key, authorities and revocation lists of a member, as they were loaded last, and
- * the connections that were made with them.
+ * The certificate, key, authorities and revocation lists of a member as last loaded, and the
+ * connections that use them.
  */
 import type { Duplex } from 'node:stream';
 import { TransportError } from '../../errors.ts';
@@ -13,7 +13,7 @@ export class Credentials {
   readonly #connections = new Set<Duplex>();
   readonly #listeners = new Set<(loaded: LoadedTls) => void>();
 
-  /** @throws TransportError (`TRANSPORT_INVALID`) for what cannot be used. */
+  /** @throws TransportError (`TRANSPORT_INVALID`) if the files cannot be used. */
   constructor(tls: HttpTransportTls) {
     this.#tls = tls;
     this.#loaded = loadTls(tls);
@@ -27,7 +27,9 @@ export class Credentials {
     return this.#loaded;
   }
 
-  /** The connection ends when a later reload no longer vouches for what it was made with. */
+  /**
+   * Closes the connection when a later reload removes an authority or changes the revocation lists.
+   */
   track(connection: Duplex): void {
     this.#connections.add(connection);
     connection.once('close', () => this.#connections.delete(connection));
@@ -38,11 +40,12 @@ export class Credentials {
   }
 
   /**
-   * New connections use what is given from now on; what is left out stays as it is. Where an
-   * authority is gone or the revocation lists are others, all connections end: they are made again
-   * at once, and only those of good certificates can be.
+   * Loads the given files; the others stay the same. New connections use them. If an authority was
+   * removed or the revocation lists changed, all connections are closed. They are opened again at
+   * once, and only those with valid certificates succeed.
    *
-   * @throws TransportError (`TRANSPORT_INVALID`); then nothing has changed.
+   * @throws TransportError (`TRANSPORT_INVALID`) if the files cannot be used; then nothing has
+   * changed.
    */
   reload(files: HttpTransportTlsFiles): void {
     const tls = { ...this.#tls, ...files };
@@ -57,14 +60,18 @@ export class Credentials {
 }
 
 function isNarrower(after: LoadedTls, before: LoadedTls): boolean {
-  // Without authorities of its own it had those of Node.js.
+  // Without authorities in the options, those of Node.js are trusted.
   const isOtherKind = (after.authorities.size === 0) !== (before.authorities.size === 0);
   const isAuthorityGone = [...before.authorities].some((each) => !after.authorities.has(each));
   const isSame = after.revocations.join() === before.revocations.join();
   return isOtherKind || isAuthorityGone || !isSame;
 }
 
-/** What can be loaded again without a restart. */
+/**
+ * The credentials to reload.
+ *
+ * @throws TransportError (`TRANSPORT_INVALID`) if the transport has no option `tls`.
+ */
 export function reloadable(tls: Credentials | undefined): Credentials {
   if (tls !== undefined) return tls;
   const problem = 'this transport was started without the option tls: there is nothing to reload';

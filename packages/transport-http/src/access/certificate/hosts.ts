@@ -1,9 +1,9 @@
-/** Compares the hosts of addresses with those that a certificate is for. */
+/** Compares the hosts in addresses with the hosts that a certificate is valid for. */
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** The same text for all ways to write the same host. */
+/** Normalises a host, so that equal hosts have equal texts. */
 export function canonicalHost(host: string): string {
   if (isIP(host) === 6) return canonicalIpv6(host);
   const ascii = domainToASCII(host).toLowerCase() || host.toLowerCase();
@@ -11,7 +11,8 @@ export function canonicalHost(host: string): string {
 }
 
 /**
- * An IPv4 address that is written as IPv6 is an IPv4 address; the name of an interface is left out.
+ * Normalises an IPv6 address: an IPv4-mapped address becomes the IPv4 address, and the zone is
+ * removed.
  */
 function canonicalIpv6(host: string): string {
   const { hostname } = new URL(`http://[${host.replace(/%.*$/, '')}]`);
@@ -26,13 +27,13 @@ function canonicalIpv6(host: string): string {
 }
 
 /**
- * Whether the certificate is for the host, by its alternative names only: never by its common name.
- * An IP address is covered by the same IP address only. A wildcard counts.
+ * Whether the certificate is valid for the host by its alternative names; the common name is
+ * ignored. An IP address must be listed as such. A wildcard name matches.
  */
 export function coversHost(certificate: X509Certificate, canonical: string): boolean {
   if (canonical === '') return false;
   if (isIP(canonical) !== 0) return certificate.checkIP(canonical) !== undefined;
-  // OpenSSL takes a name that begins with a dot for all names below it.
+  // OpenSSL matches a name that begins with a dot with every name below it.
   if (canonical.startsWith('.')) return false;
   return certificate.checkHost(canonical, { subject: 'never' }) !== undefined;
 }

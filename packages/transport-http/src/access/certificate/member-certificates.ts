@@ -17,14 +17,14 @@ export interface MemberCertificatesParts {
   readonly settings: HttpSettings;
   readonly clusterId: bigint;
   readonly nodeId: bigint;
-  /** The other members and their addresses, as the membership has them, and nobody else. */
+  /** The ids and addresses of the other members in the committed membership. */
   readonly membership: ReadonlyMap<bigint, string>;
 }
 
-/** What a connection has shown, or why that cannot be used. */
+/** The certificate that a connection has presented. */
 interface Shown {
   readonly certificate: ShownCertificate;
-  /** What the hook `identify` has said; it is asked once for each connection. */
+  /** The result of the hook `identify`, which is called once per connection. */
   readonly identified: bigint | undefined;
 }
 
@@ -42,8 +42,8 @@ export class MemberCertificates {
   }
 
   /**
-   * Why the certificate of the connection does not name this member, or `undefined` where it does
-   * or where the options ask for none. `role` is the end of the connection that the other side has.
+   * Why the certificate of the connection does not name this member; `undefined` if it does, or if
+   * the options demand no certificate. `role` is the role of the other side in the connection.
    */
   problemOf(connection: Duplex, id: bigint, role: CertificateRole): string | undefined {
     const { tls, transition } = this.#parts.settings;
@@ -57,7 +57,8 @@ export class MemberCertificates {
   }
 
   /**
-   * Why other members will not take this certificate for one of this member, as far as is known.
+   * Why other members would refuse the own certificate of this member, as far as this member can
+   * tell.
    */
   problemOfOwn(pem: string | Uint8Array): string | undefined {
     const { settings, nodeId } = this.#parts;
@@ -75,7 +76,7 @@ export class MemberCertificates {
     const known = this.#shown.get(connection);
     if (known !== undefined) return known;
     const certificate = connection.getPeerX509Certificate();
-    if (certificate === undefined) return 'it has shown no certificate';
+    if (certificate === undefined) return 'it has presented no certificate';
     const shown = readShown(tls, certificate);
     this.#shown.set(connection, shown);
     return shown;
@@ -97,13 +98,14 @@ export class MemberCertificates {
     if (certificate.memberUris.length > 0) {
       const expected = memberUri(this.#parts.clusterId, id);
       if (certificate.memberUris.includes(expected)) return undefined;
-      return `its certificate has to name it by ${expected}; it has ${certificate.memberUris.join(' and ')}`;
+      return `its certificate must name it by ${expected}; found ${certificate.memberUris.join(' and ')}`;
     }
     return this.#problemOfHosts(tls, certificate, id);
   }
 
   /**
-   * The address that counts is the one of the membership, never the one that the other side tells.
+   * Compares the certificate with the host of the member. The membership gives the address; the
+   * address that the other side claims is not used.
    */
   #problemOfHosts(
     tls: HttpTransportTls,
@@ -112,24 +114,24 @@ export class MemberCertificates {
   ): string | undefined {
     const remedy = 'give it a certificate with the URI of the member';
     if (certificate.hasWildcard) {
-      return `its certificate has a wildcard, which may be for other members, too; ${remedy}`;
+      return `its certificate has a wildcard name, which may also cover other members; ${remedy}`;
     }
     const hosts = this.#hostsOf(tls, id);
     if (hosts.length === 0) {
-      return `member ${id} is not in the membership here, and tls.seeds names nobody; ${remedy}`;
+      return `member ${id} is not in the membership here, and tls.seeds is empty; ${remedy}`;
     }
     if (!hosts.some((host) => certificate.covers(host))) {
-      return `its certificate is not for ${hosts.join(' or ')}, where member ${id} is`;
+      return `its certificate is not valid for ${hosts.join(' or ')}, the host of member ${id}`;
     }
     for (const [other, host] of this.#otherHosts(id)) {
       if (certificate.covers(host)) {
-        return `its certificate is for ${host}, where member ${other} is, too; ${remedy}`;
+        return `its certificate is also valid for ${host}, the host of member ${other}; ${remedy}`;
       }
     }
     return undefined;
   }
 
-  /** Where the member is, or the seeds for one that the membership here does not have. */
+  /** The host of the member, or the seeds for a node outside the membership. */
   #hostsOf(tls: HttpTransportTls, id: bigint): string[] {
     const { membership, nodeId, settings } = this.#parts;
     const address = id === nodeId ? settings.address : membership.get(id);
@@ -150,12 +152,12 @@ function readShown(tls: HttpTransportTls, shown: X509Certificate): Shown | strin
     const certificate = new ShownCertificate(shown);
     return { certificate, identified: identifiedBy(tls, shown) };
   } catch (error) {
-    return `its certificate cannot be judged: ${String(error)}`;
+    return `its certificate cannot be evaluated: ${String(error)}`;
   }
 }
 
 function identifiedBy(tls: HttpTransportTls, certificate: X509Certificate): bigint | undefined {
-  // A hook that is no TypeScript may return anything.
+  // A hook that is written in JavaScript may return any value.
   const id: unknown = tls.identify?.(certificate);
   if (id === undefined || typeof id === 'bigint') return id;
   if (typeof id === 'number' && Number.isSafeInteger(id)) return BigInt(id);

@@ -7,5 +7,5 @@
 export const memberUri = (clusterId: bigint, nodeId: bigint): string =>
   `babuza://cluster/${clusterId}/node/${nodeId}`;
 
-/** True for every URI of this scheme, also for one that names nobody because it is misspelt. */
+/** True for every URI of this scheme, even if it is malformed and names no member. */
 export const isMemberUri = (uri: string): boolean => /^babuza:/i.test(uri);

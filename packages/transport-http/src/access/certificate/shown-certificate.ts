@@ -1,10 +1,10 @@
-/** What the certificate that the other side of a connection has shown says. */
+/** The parts of a certificate that decide which member it names. */
 import type { X509Certificate } from 'node:crypto';
 import { alternativeNamesOf } from './alternative-names.ts';
 import { coversHost } from './hosts.ts';
 import { isMemberUri } from './member-uri.ts';
 
-/** The end of a connection that shows a certificate. */
+/** The role in the connection of the side that presents the certificate. */
 export type CertificateRole = 'client' | 'server';
 
 /** The extended key usages of RFC 5280. */
@@ -15,12 +15,12 @@ const usageOf: Readonly<Record<CertificateRole, string>> = {
 
 export class ShownCertificate {
   readonly certificate: X509Certificate;
-  /** Those of the scheme `babuza`. */
+  /** The alternative names with the scheme `babuza`. */
   readonly memberUris: readonly string[];
   readonly hasWildcard: boolean;
   readonly #usages: readonly string[];
 
-  /** @throws Error for a certificate whose names cannot be read. */
+  /** @throws Error if the names of the certificate cannot be parsed. */
   constructor(certificate: X509Certificate) {
     this.certificate = certificate;
     const names = alternativeNamesOf(certificate);
@@ -28,12 +28,15 @@ export class ShownCertificate {
       .filter(({ type, value }) => type === 'URI' && isMemberUri(value))
       .map(({ value }) => value);
     this.hasWildcard = names.some(({ type, value }) => type === 'DNS' && value.includes('*'));
-    // Node.js calls them so, and has `undefined` for a certificate without the extension.
+    // `keyUsage` of Node.js holds the extended key usages; it is `undefined` without the extension.
     const usages: readonly string[] | undefined = certificate.keyUsage;
     this.#usages = usages ?? [];
   }
 
-  /** False without the extension, too: such a certificate was not made for members. */
+  /**
+   * Whether the certificate has the extended key usage for the role. A certificate without the
+   * extension was not made for members.
+   */
   isFor(role: CertificateRole): boolean {
     return this.#usages.includes(usageOf[role]);
   }

@@ -1,20 +1,20 @@
 /**
- * The verdict on a cluster whose world is healed and whose clients have ended: all members come to
- * the same end, nobody waits for ever, and everybody knows who belongs to the cluster, also who
- * leads next.
+ * Checks a cluster after all faults were repaired and its clients have stopped. All members must
+ * reach the same state, no operation may stay pending, and all must agree on the membership and be
+ * able to lead.
  */
 import type { ClusterInfo } from '@babuza/raft';
-import type { Life } from './life.ts';
+import type { Incarnation } from './incarnation.ts';
 import type { Member } from './member.ts';
 
-/** What is wrong, in words; nothing once all is well. */
+/** A description of what is still wrong, or `undefined` if nothing is. */
 export type Complaint = string | undefined;
 
-/** Replicas are the same, and nobody waits for anything. */
-export function unfinished(lives: readonly Life[]): Complaint {
-  const leader = leaderOf(lives);
+/** Checks that all replicas are equal and no operation is pending. */
+export function unfinished(incarnations: readonly Incarnation[]): Complaint {
+  const leader = leaderOf(incarnations);
   if (leader === undefined) return 'nobody leads';
-  const members = membersOf(lives);
+  const members = membersOf(incarnations);
   const ends = members.map(
     ({ raft, machine }) => `${raft.status().appliedIndex} ${machine.content()}`,
   );
@@ -28,11 +28,11 @@ export function unfinished(lives: readonly Life[]): Complaint {
 }
 
 /**
- * Members that have applied the same know the same members, in their state, their core and their
+ * Checks that members with the same applied index have the same membership in their state, core and
  * transport.
  */
-export function membershipDiffers(lives: readonly Life[]): Complaint {
-  const leader = leaderOf(lives);
+export function membershipDiffers(incarnations: readonly Incarnation[]): Complaint {
+  const leader = leaderOf(incarnations);
   if (leader === undefined) return 'nobody leads';
   const expected = textOf(leader.raft.clusterInfo());
   const { members, removed } = leader.raft.clusterInfo();
@@ -41,7 +41,7 @@ export function membershipDiffers(lives: readonly Life[]): Complaint {
   if (sorted(counted) !== sorted(ids)) {
     return `the core of leader ${leader.raft.nodeId} counts ${sorted(counted)}, members are ${sorted(ids)}`;
   }
-  for (const { raft, transport } of membersOf(lives)) {
+  for (const { raft, transport } of membersOf(incarnations)) {
     const { nodeId } = raft;
     const found = textOf(raft.clusterInfo());
     if (found !== expected) return `node ${nodeId} knows ${found}, the leader ${expected}`;
@@ -57,11 +57,11 @@ export function membershipDiffers(lives: readonly Life[]): Complaint {
   return undefined;
 }
 
-/** The core of each member counts the voters of the membership, and no others. */
+/** Checks that the core of each member counts exactly the voters of the membership. */
 export function quorumDiffers(
-  members: readonly Pick<Member, 'id' | 'life' | 'newestSnapshot'>[],
+  members: readonly Pick<Member, 'id' | 'incarnation' | 'newestSnapshot'>[],
 ): Complaint {
-  const leader = leaderOf(members.flatMap(({ life }) => life ?? []));
+  const leader = leaderOf(members.flatMap(({ incarnation }) => incarnation ?? []));
   if (leader === undefined) return 'nobody leads';
   const known = leader.raft.clusterInfo().members;
   for (const { id, newestSnapshot } of members.filter((member) => isAmong(known, member))) {
@@ -80,20 +80,22 @@ export function quorumDiffers(
   return undefined;
 }
 
-const isAmong = (known: ClusterInfo['members'], { id, life }: Pick<Member, 'id' | 'life'>) =>
-  life !== undefined && known.some((member) => member.id === id);
+const isAmong = (
+  known: ClusterInfo['members'],
+  { id, incarnation }: Pick<Member, 'id' | 'incarnation'>,
+) => incarnation !== undefined && known.some((member) => member.id === id);
 
-export function leaderOf(lives: readonly Life[]): Life | undefined {
-  return lives.find(({ raft }) => raft.status().role === 'leader');
+export function leaderOf(incarnations: readonly Incarnation[]): Incarnation | undefined {
+  return incarnations.find(({ raft }) => raft.status().role === 'leader');
 }
 
-/** Those that the leader knows as members. */
-export function membersOf(lives: readonly Life[]): Life[] {
-  const ids = leaderOf(lives)
+/** The running nodes that are members according to the leader. */
+export function membersOf(incarnations: readonly Incarnation[]): Incarnation[] {
+  const ids = leaderOf(incarnations)
     ?.raft.clusterInfo()
     .members.map(({ id }) => id);
   if (ids === undefined) return [];
-  return lives.filter(({ raft }) => ids.includes(raft.nodeId));
+  return incarnations.filter(({ raft }) => ids.includes(raft.nodeId));
 }
 
 const sorted = (ids: readonly bigint[]): string =>

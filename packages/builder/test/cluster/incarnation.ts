@@ -1,6 +1,6 @@
 /**
- * One life of a node: the real one, put together on the disk and the clock of its machine, and
- * watched.
+ * One incarnation of a node (one process): the real node on the simulated disk and clock of its
+ * machine, with wrappers that observe it.
  */
 import {
   bootstrapRaftCluster,
@@ -45,7 +45,7 @@ export interface LifeParts {
   readonly options: ClusterOptions;
   readonly clock: ProcessClock;
   readonly disk: SimulatedDisk;
-  /** Closed while the disk hangs. */
+  /** A gate that is closed while the disk hangs. */
   readonly hang: Gate;
   readonly slow: SlowParts;
   readonly coincidences: Coincidences;
@@ -54,20 +54,23 @@ export interface LifeParts {
   readonly network: MemoryNetwork;
   readonly ledger: AppliedLedger;
   readonly promises: Promises;
-  /** The first members; a node that is not one of them joins. */
+  /** The first members; a node that is not among them joins. */
   readonly peers: PeersConfiguration;
-  /** It is about to say this. */
+  /** Called before the node sends a message. */
   readonly onMessage: (message: Message) => void;
-  /** From now on its log may begin behind a snapshot of another member. */
+  /**
+   * Called when a received snapshot is about to be installed, after which the log may begin behind
+   * it.
+   */
   readonly onInstalling: () => void;
-  /** The state machine fails at this call. */
+  /** Called when the state machine fails at this call. */
   readonly onFailedCall: (call: MachineCall) => void;
   readonly logger: Logger;
   readonly fail: (problem: string, cause?: unknown) => void;
 }
 
-/** What of a life is there while it runs. */
-export interface Life {
+/** The objects of a running incarnation. */
+export interface Incarnation {
   readonly clock: ProcessClock;
   readonly machine: KeyValueMachine;
   readonly raft: Raft<string, string | undefined>;
@@ -78,11 +81,14 @@ export interface Life {
 export const addressOf = (id: bigint): string => `node-${id}`;
 const tickMs = 20;
 
-/** `onBuilt` gets what ends its connections, which a process that dies on the way must do, too. */
-export async function beginLife(
+/**
+ * `onBuilt` receives the function that closes its connections, which must also be called if the
+ * process crashes during the start.
+ */
+export async function beginIncarnation(
   parts: LifeParts,
   onBuilt: (closeTransport: () => void) => void,
-): Promise<Life> {
+): Promise<Incarnation> {
   const { id, options, clock, random, ledger, peers, machineDisk, slow } = parts;
   const watched: { storage?: EntryStorage; transport?: WatchedTransport } = {};
   const activity = new Activity(parts.coincidences, parts.fail, parts.onInstalling);
@@ -154,7 +160,7 @@ async function build(
     ),
     sessionType: options.sessionType,
     sessionOptions: options.sessionOptions,
-    // As objects, not by name: loading a package would take real time.
+    // Pass objects rather than names, because loading a package takes real time.
     transportType: watchedBackend(transportWatcher(parts, activity), (transport) => {
       watched.transport = transport;
     }),
@@ -201,7 +207,7 @@ function transportWatcher(
   };
 }
 
-/** Shows each log that is opened, and what is done with it. */
+/** Wraps a back end to observe each log that is opened. */
 function watching(
   manager: WalManager,
   show: (opened: OpenedWal) => void,
