@@ -12,7 +12,7 @@ import type {
   Transport,
   TransportBackend,
   TransportIdentity,
-} from '@babuza/raft';
+} from '@babuza/raft/ports';
 import { ExpireSessionManager, LruSessionManager, NoopSessionManager } from '@babuza/session';
 import { DurableSnapshotManager, VolatileSnapshotManager } from '@babuza/snapshot';
 import { nodeEnvironment } from '@babuza/vfs';

@@ -4,12 +4,9 @@ import {
   defaultBabuzaConfig,
   type BabuzaConfig,
   type Logger,
-  type NodeObserver,
   type RaftComponent,
-  type SessionManager,
-  type SnapshotManager,
-  type Transport,
 } from '@babuza/raft';
+import type { NodeObserver, SessionManager, SnapshotManager, Transport } from '@babuza/raft/ports';
 import type { Clock, Random } from '@babuza/vfs';
 import type { WalManager } from '@babuza/wal-core';
 import { BuilderConfigError } from './errors.ts';

@@ -6,13 +6,13 @@
 import { resolve } from 'node:path';
 import type { MetricsCollector } from '@babuza/metrics';
 import type { PrometheusOptions } from '@babuza/metrics/prometheus';
+import type { Logger } from '@babuza/raft';
 import type {
-  Logger,
   SessionManager,
   SnapshotManager,
   Transport,
   TransportBackend,
-} from '@babuza/raft';
+} from '@babuza/raft/ports';
 import type { ExpireSessionOptions, LruSessionOptions } from '@babuza/session';
 import type { SnapshotManagerOptions } from '@babuza/snapshot';
 import type { Clock, Random } from '@babuza/vfs';

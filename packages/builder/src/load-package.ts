@@ -3,7 +3,7 @@
  * whether the package itself is missing or one of its dependencies. So after a failure the loader
  * checks whether the package can be resolved.
  */
-import type { TransportBackend } from '@babuza/raft';
+import type { TransportBackend } from '@babuza/raft/ports';
 import type { WalBackend } from '@babuza/wal-core';
 import { BackendNotInstalledError, BackendUnusableError } from './errors.ts';
 

@@ -2,13 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import {
-  defaultBabuzaConfig,
-  type Logger,
-  type Transport,
-  type TransportBackend,
-  type TransportIdentity,
-} from '@babuza/raft';
+import { defaultBabuzaConfig, type Logger } from '@babuza/raft';
+import type { Transport, TransportBackend, TransportIdentity } from '@babuza/raft/ports';
 import { VolatileSnapshotManager } from '@babuza/snapshot';
 import { SimulatedClock, SeededRandom } from '@babuza/testkit';
 import { MemoryNetwork, MemoryTransport, transportBackend } from '@babuza/transport-memory';

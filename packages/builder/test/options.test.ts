@@ -2,7 +2,7 @@
  * Options that are not valid for any of the parts: they are refused, and the error names the value
  * that was given and those that are allowed.
  */
-import type { TransportBackend } from '@babuza/raft';
+import type { TransportBackend } from '@babuza/raft/ports';
 import { MemoryNetwork } from '@babuza/transport-memory';
 import { nodeEnvironment } from '@babuza/vfs';
 import type { WalBackend } from '@babuza/wal-core';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TransportBackend, TransportIdentity } from '@babuza/raft';
+import type { TransportBackend, TransportIdentity } from '@babuza/raft/ports';
 import { PrometheusCollector } from '@babuza/metrics/prometheus';
 import { ExpireSessionManager, LruSessionManager, NoopSessionManager } from '@babuza/session';
 import { DurableSnapshotManager, VolatileSnapshotManager } from '@babuza/snapshot';

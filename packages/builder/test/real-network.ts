@@ -1,7 +1,7 @@
 /**
  * The network of a real cluster: memory, or sockets behind proxies that keep the addresses stable.
  */
-import type { Transport } from '@babuza/raft';
+import type { Transport } from '@babuza/raft/ports';
 import { HttpTransport } from '@babuza/transport-http';
 import { FaultProxy } from '@babuza/transport-http/testing';
 import { MemoryNetwork } from '@babuza/transport-memory';

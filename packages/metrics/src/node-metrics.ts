@@ -1,5 +1,6 @@
 /** The metrics of a node: of its Raft core, its snapshots, its sessions and its log. */
-import type { NodeObserver, ObservedNode, RaftEvent, RaftStatus } from '@babuza/raft';
+import type { RaftEvent, RaftStatus } from '@babuza/raft';
+import type { NodeObserver, ObservedNode } from '@babuza/raft/ports';
 import type { MetricLabels, MetricsCollector } from './collector.ts';
 import {
   bucketsFrom,

@@ -1,5 +1,5 @@
 /** The metrics of a transport that counts its messages. */
-import type { TransportCounts } from '@babuza/raft';
+import type { TransportCounts } from '@babuza/raft/ports';
 import { counter, gauge, type ReadValue } from './definitions.ts';
 
 export const transportValues: readonly ReadValue<TransportCounts>[] = [

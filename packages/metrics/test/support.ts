@@ -1,5 +1,6 @@
 /** A collector that records its calls, and a node that consists of a status. */
-import type { ObservedNode, RaftEvent, RaftStatus } from '@babuza/raft';
+import type { RaftEvent, RaftStatus } from '@babuza/raft';
+import type { ObservedNode } from '@babuza/raft/ports';
 import type { WalEvent, WalStats } from '@babuza/wal-core';
 import type { MetricLabels, MetricsCollector } from '../src/index.ts';
 

@@ -2,7 +2,7 @@
  * No sessions: every proposal applies, even one that was sent again. For state machines that may
  * apply a proposal twice or recognise a repetition themselves.
  */
-import type { SessionManager, SessionVerdict } from '@babuza/raft';
+import type { SessionManager, SessionVerdict } from '@babuza/raft/ports';
 import { decodeNothing, encodeNothing } from './session-bytes.ts';
 
 const newVerdict: SessionVerdict = Object.freeze({ kind: 'apply' });

@@ -4,7 +4,8 @@
  * and depends on the calls and the limits. So the limits are part of the encoded state, and all
  * members must have the same.
  */
-import type { ApplyResult, SessionCall, SessionManager, SessionVerdict } from '@babuza/raft';
+import type { ApplyResult, SessionCall } from '@babuza/raft';
+import type { SessionManager, SessionVerdict } from '@babuza/raft/ports';
 import { SessionError, checkWhole } from './errors.ts';
 import { Session, type KeptResult } from './session.ts';
 import {

@@ -4,7 +4,8 @@
  * sequence. So a client that never acknowledges a result cannot take more memory than one window,
  * and the lowest sequence can always be applied.
  */
-import type { ApplyResult, SessionVerdict } from '@babuza/raft';
+import type { ApplyResult } from '@babuza/raft';
+import type { SessionVerdict } from '@babuza/raft/ports';
 
 /** The result of a proposal that was applied. */
 export interface KeptResult {

@@ -6,9 +6,8 @@ import {
   type BabuzaConfig,
   type DiskStateMachine,
   type Raft,
-  type SessionManager,
-  type Transport,
 } from '@babuza/raft';
+import type { SessionManager, Transport } from '@babuza/raft/ports';
 import { DurableSnapshotManager } from '@babuza/snapshot';
 import { SeededRandom, simulatedEnvironment, SimulatedDisk } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';

@@ -4,7 +4,8 @@
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SessionCall, SessionManager } from '@babuza/raft';
+import type { SessionCall } from '@babuza/raft';
+import type { SessionManager } from '@babuza/raft/ports';
 import { ExpireSessionManager, LruSessionManager } from '../src/index.ts';
 import { bytesOf, describeVerdict, hexOf } from './support.ts';
 

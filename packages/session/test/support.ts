@@ -1,5 +1,6 @@
 /** Helpers that the tests of sessions share. */
-import type { SessionCall, SessionManager, SessionVerdict } from '@babuza/raft';
+import type { SessionCall } from '@babuza/raft';
+import type { SessionManager, SessionVerdict } from '@babuza/raft/ports';
 
 export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);

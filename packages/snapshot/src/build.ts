@@ -3,7 +3,7 @@
  * until it is published.
  */
 import { dirname, isAbsolute } from 'node:path';
-import type { SnapshotFiles } from '@babuza/raft';
+import type { SnapshotFiles } from '@babuza/raft/ports';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import type { File, FileSystem } from '@babuza/vfs';
 import { chunkSalt } from './format/chunk.ts';

@@ -3,7 +3,7 @@
  * after an abort, when the stream failed or ended early, and when the system was short of a
  * resource. They are removed when bytes were wrong or the disk failed.
  */
-import type { StoredSnapshot } from '@babuza/raft';
+import type { StoredSnapshot } from '@babuza/raft/ports';
 import type { SnapshotContents } from './format/metadata-file.ts';
 import type { SnapshotFolder } from './snapshot-folder.ts';
 import {

@@ -1,5 +1,5 @@
 /** A snapshot of a manager, and the number of its readers. */
-import type { StoredSnapshot } from '@babuza/raft';
+import type { StoredSnapshot } from '@babuza/raft/ports';
 import { storedBytesOf } from './format/manifest.ts';
 import type { SnapshotContents } from './format/metadata-file.ts';
 

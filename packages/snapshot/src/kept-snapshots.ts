@@ -2,7 +2,7 @@
  * The snapshots that exist, the readers that hold them open, and every change of them. Changes run
  * one after the other, so that none sees another one half done.
  */
-import type { StoredSnapshot } from '@babuza/raft';
+import type { StoredSnapshot } from '@babuza/raft/ports';
 import type { SnapshotContents } from './format/metadata-file.ts';
 import { KeptSnapshot } from './kept-snapshot.ts';
 import { PinnedSnapshot } from './pinned-snapshot.ts';

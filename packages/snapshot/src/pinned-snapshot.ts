@@ -2,7 +2,7 @@
  * A snapshot that is open for reading. Its folder stays until it is closed. Every chunk is verified
  * before it is returned, and the hash of a file after its last chunk.
  */
-import type { OpenSnapshot, StoredSnapshot } from '@babuza/raft';
+import type { OpenSnapshot, StoredSnapshot } from '@babuza/raft/ports';
 import type { ChunkReader } from './files/chunk-reader.ts';
 import type { KeptSnapshot } from './kept-snapshot.ts';
 import type { SnapshotFolder } from './snapshot-folder.ts';

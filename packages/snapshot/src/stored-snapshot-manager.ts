@@ -9,7 +9,12 @@
  * `DurableSnapshotManager` and `VolatileSnapshotManager` are this class on two file systems.
  */
 import { setMaxListeners } from 'node:events';
-import type { OpenSnapshot, SnapshotFiles, SnapshotManager, StoredSnapshot } from '@babuza/raft';
+import type {
+  OpenSnapshot,
+  SnapshotFiles,
+  SnapshotManager,
+  StoredSnapshot,
+} from '@babuza/raft/ports';
 import type { SnapshotMetadata } from '@babuza/raftpb';
 import { recordBytesMax, type FileSystem } from '@babuza/vfs';
 import { SnapshotBuild } from './build.ts';

@@ -2,7 +2,7 @@
  * A snapshot that is being made: what it waits for, what it refuses, and which failure it reports.
  */
 import { simulatedEnvironment, type SimulatedDisk } from '@babuza/testkit';
-import type { SnapshotManager } from '@babuza/raft';
+import type { SnapshotManager } from '@babuza/raft/ports';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, VolatileSnapshotManager } from '../src/index.ts';
 import {

@@ -10,7 +10,7 @@ import {
   simulatedEnvironment,
   type SimulatedEnvironment,
 } from '@babuza/testkit';
-import type { StoredSnapshot } from '@babuza/raft';
+import type { StoredSnapshot } from '@babuza/raft/ports';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, VolatileSnapshotManager } from '../src/index.ts';
 import { bytesOf, chunkBytes, filesOf, joined, make, metadataOf, type Files } from './support.ts';

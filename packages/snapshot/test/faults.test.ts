@@ -10,7 +10,7 @@ import {
   type Fault,
   type SimulatedEnvironment,
 } from '@babuza/testkit';
-import type { StoredSnapshot } from '@babuza/raft';
+import type { StoredSnapshot } from '@babuza/raft/ports';
 import { harmlessOperations, transientKinds } from '@babuza/testkit/ladder';
 import { FileError, type FileOperation } from '@babuza/vfs';
 import { beforeAll, describe, expect, it } from 'vitest';

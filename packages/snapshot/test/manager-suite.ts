@@ -1,5 +1,5 @@
 /** The tests that every snapshot manager passes. */
-import type { SnapshotManager } from '@babuza/raft';
+import type { SnapshotManager } from '@babuza/raft/ports';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeManifest, VolatileSnapshotManager } from '../src/index.ts';
 import {

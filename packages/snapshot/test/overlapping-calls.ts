@@ -3,7 +3,7 @@
  * two attempts, one is read and held open, older ones are removed and made again, and identity
  * records are written. The ledger records what each call promised.
  */
-import type { SnapshotManager, StoredSnapshot } from '@babuza/raft';
+import type { SnapshotManager, StoredSnapshot } from '@babuza/raft/ports';
 import type { SimulatedDisk } from '@babuza/testkit';
 import { expect } from 'vitest';
 import { VolatileSnapshotManager } from '../src/index.ts';

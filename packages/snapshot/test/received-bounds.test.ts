@@ -1,5 +1,5 @@
 /** How much of the disk a received snapshot may take. */
-import type { SnapshotManager, StoredSnapshot } from '@babuza/raft';
+import type { SnapshotManager, StoredSnapshot } from '@babuza/raft/ports';
 import { describe, expect, it } from 'vitest';
 import { DurableSnapshotManager, VolatileSnapshotManager } from '../src/index.ts';
 import { MemoryFileSystem } from '../src/memory-file-system.ts';

@@ -1,7 +1,7 @@
 /** Samples and helpers that many tests share. */
 import { expect } from 'vitest';
 import { emptyConfState, type SnapshotMetadata } from '@babuza/raftpb';
-import type { SnapshotFiles, SnapshotManager, StoredSnapshot } from '@babuza/raft';
+import type { SnapshotFiles, SnapshotManager, StoredSnapshot } from '@babuza/raft/ports';
 import { SeededRandom } from '@babuza/testkit';
 import type { SnapshotErrorCode } from '../src/index.ts';
 import { SnapshotError } from '../src/index.ts';

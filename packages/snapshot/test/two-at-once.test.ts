@@ -3,7 +3,7 @@
  * snapshot.
  */
 import { getEventListeners } from 'node:events';
-import type { SnapshotManager } from '@babuza/raft';
+import type { SnapshotManager } from '@babuza/raft/ports';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { VolatileSnapshotManager } from '../src/index.ts';
 import {

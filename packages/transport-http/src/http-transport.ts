@@ -11,7 +11,7 @@ import type {
   TransportHandler,
   TransportIdentity,
   TransportPeer,
-} from '@babuza/raft';
+} from '@babuza/raft/ports';
 import type { Message } from '@babuza/raftpb';
 import { nodeNames, type HostNames, type Timer } from '@babuza/vfs';
 import { MemberAddresses } from './access/member-addresses.ts';

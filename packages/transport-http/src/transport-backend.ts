@@ -1,5 +1,5 @@
 /** The entry point by which the builder creates an HTTP transport. */
-import type { TransportBackend, TransportIdentity } from '@babuza/raft';
+import type { TransportBackend, TransportIdentity } from '@babuza/raft/ports';
 import { HttpTransport } from './http-transport.ts';
 import type { HttpTransportOptions } from './options.ts';
 

@@ -2,7 +2,8 @@
  * The state that all connections of one member share: its identity, its limits and its settings.
  */
 import type { Duplex } from 'node:stream';
-import type { Logger, TransportHandler } from '@babuza/raft';
+import type { Logger } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 import type { Clock, Random } from '@babuza/vfs';
 import type { MemberAddresses } from './access/member-addresses.ts';
 import type { Credentials } from './access/certificate/credentials.ts';

@@ -1,6 +1,6 @@
 /** Sources and receivers of snapshots for tests. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
-import type { TransportHandler } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 
 export const never: AbortSignal = new AbortController().signal;
 

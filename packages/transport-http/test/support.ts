@@ -1,6 +1,7 @@
 /** Members on the loopback interface, each behind a proxy, and what they have received. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
-import type { Logger, TransportHandler, TransportPeer } from '@babuza/raft';
+import type { Logger } from '@babuza/raft';
+import type { TransportHandler, TransportPeer } from '@babuza/raft/ports';
 import { nodeEnvironment, type Clock, type HostNames } from '@babuza/vfs';
 import { HttpTransport, type HttpTransportOptions } from '../src/index.ts';
 import { FaultProxy } from '../src/testing/index.ts';

@@ -1,4 +1,4 @@
-import type { TransportHandler } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 import type { Message } from '@babuza/raftpb';
 
 /** A transport as the network, the links and the other transports see it. */

@@ -1,7 +1,12 @@
 /** The transport of one member in a `MemoryNetwork`. */
 import { setMaxListeners } from 'node:events';
 import { decodeMessage, encodeMessage, type Message } from '@babuza/raftpb';
-import type { Transport, TransportGroup, TransportHandler, TransportPeer } from '@babuza/raft';
+import type {
+  Transport,
+  TransportGroup,
+  TransportHandler,
+  TransportPeer,
+} from '@babuza/raft/ports';
 import type { Clock, Timer } from '@babuza/vfs';
 import { TransportError } from './errors.ts';
 import type { Endpoint } from './endpoint.ts';

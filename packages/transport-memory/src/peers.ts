@@ -1,5 +1,5 @@
 /** The other members, as one member knows them. */
-import type { TransportPeer } from '@babuza/raft';
+import type { TransportPeer } from '@babuza/raft/ports';
 
 export class Peers {
   /** Addresses in the membership. */

@@ -1,5 +1,5 @@
 /** The entry point by which the builder makes a transport of this package. */
-import type { TransportBackend, TransportIdentity } from '@babuza/raft';
+import type { TransportBackend, TransportIdentity } from '@babuza/raft/ports';
 import { TransportError } from './errors.ts';
 import { MemoryNetwork } from './memory-network.ts';
 import { MemoryTransport } from './memory-transport.ts';

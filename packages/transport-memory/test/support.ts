@@ -1,6 +1,6 @@
 /** A network on a simulated clock, and members that keep what reaches them. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
-import type { TransportHandler } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 import { SeededRandom, SimulatedClock, turnOfEventLoop } from '@babuza/testkit';
 import { MemoryNetwork, MemoryTransport } from '../src/index.ts';
 

@@ -14,7 +14,7 @@ import {
   type Raft,
   type MemoryStateMachine,
 } from '@babuza/raft';
-import type { TransportPeer } from '@babuza/raft';
+import type { TransportPeer } from '@babuza/raft/ports';
 import { Finding } from '../decoder.ts';
 import { problemOf } from '../problem.ts';
 

@@ -2,7 +2,7 @@
  * The current activity of one process of a node, observed at its log, snapshots, transport and
  * state machine. It counts coincidences and detects forbidden ones.
  */
-import type { StoredSnapshot } from '@babuza/raft';
+import type { StoredSnapshot } from '@babuza/raft/ports';
 import { EntryType, type SnapshotMetadata } from '@babuza/raftpb';
 import type { OpenedWal, SaveBatch, Wal } from '@babuza/wal-core';
 import type { Coincidences } from './coincidences.ts';

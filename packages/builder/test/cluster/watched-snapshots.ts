@@ -3,7 +3,7 @@
  * and receiving them may meet a shortage.
  */
 import type { SnapshotMetadata } from '@babuza/raftpb';
-import type { SnapshotFiles, SnapshotManager } from '@babuza/raft';
+import type { SnapshotFiles, SnapshotManager } from '@babuza/raft/ports';
 import type { Activity } from './activity.ts';
 import type { AppliedLedger } from './ledger.ts';
 

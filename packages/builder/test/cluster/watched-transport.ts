@@ -5,7 +5,7 @@ import type {
   TransportGroup,
   TransportHandler,
   TransportPeer,
-} from '@babuza/raft';
+} from '@babuza/raft/ports';
 import type { Message } from '@babuza/raftpb';
 import { transportBackend, type MemoryTransportOptions } from '@babuza/transport-memory';
 

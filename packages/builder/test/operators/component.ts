@@ -1,5 +1,6 @@
 /** Puts the parts of a node together on a simulated disk, clock and network. */
-import type { BabuzaConfig, Logger, RaftComponent, TransportBackend } from '@babuza/raft';
+import type { BabuzaConfig, Logger, RaftComponent } from '@babuza/raft';
+import type { TransportBackend } from '@babuza/raft/ports';
 import { defaultBabuzaConfig } from '@babuza/raft';
 import { DurableSnapshotManager } from '@babuza/snapshot';
 import type { SeededRandom } from '@babuza/testkit';

@@ -2,7 +2,7 @@
  * A process that can stand still, as a paused container does: no timer of it fires, none of its
  * calls to the disk begins, and messages that arrive meanwhile are lost.
  */
-import type { TransportBackend, TransportHandler } from '@babuza/raft';
+import type { TransportBackend, TransportHandler } from '@babuza/raft/ports';
 import { transportBackend, type MemoryTransportOptions } from '@babuza/transport-memory';
 import type { Clock, File, FileSystem, Timer } from '@babuza/vfs';
 import { ProcessClock } from '../cluster/machine-world.ts';

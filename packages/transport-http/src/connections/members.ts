@@ -1,5 +1,5 @@
 /** The other members that this one knows, and the decision whether a node is admitted. */
-import type { TransportPeer } from '@babuza/raft';
+import type { TransportPeer } from '@babuza/raft/ports';
 import { disagreement, type Handshake, type Refusal } from './handshake.ts';
 
 /**

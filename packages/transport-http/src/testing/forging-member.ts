@@ -2,7 +2,7 @@
  * A member that is admitted and then sends whatever a test tells it to. It speaks the protocol of
  * the transport over real sockets, and ignores the messages that it receives.
  */
-import type { TransportGroup, TransportHandler, TransportPeer } from '@babuza/raft';
+import type { TransportGroup, TransportHandler, TransportPeer } from '@babuza/raft/ports';
 import type { Message } from '@babuza/raftpb';
 import type { Clock, Random } from '@babuza/vfs';
 import { HttpTransport } from '../http-transport.ts';

@@ -1,7 +1,7 @@
 /**
  * A member without a network: a clock that tests control, and a record of the calls to its node.
  */
-import type { TransportHandler } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 import type { Message } from '@babuza/raftpb';
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { MemberAddresses } from '../../src/access/member-addresses.ts';

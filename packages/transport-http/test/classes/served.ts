@@ -1,6 +1,6 @@
 /** The server of member 1 on simulated connections. */
 import type { Server } from 'node:http';
-import type { TransportHandler } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 import { MessageType, newMessage } from '@babuza/raftpb';
 import { encodeMessages, sizeInFrame } from '../../src/messages/frames.ts';
 import type { Handshake } from '../../src/connections/handshake.ts';

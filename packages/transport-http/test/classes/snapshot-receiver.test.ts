@@ -1,5 +1,5 @@
 /** Incoming snapshots: the admitted senders, the order of attempts, and the answers. */
-import type { TransportHandler } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 import { encodeMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { emptyFrame } from '../../src/messages/frames.ts';

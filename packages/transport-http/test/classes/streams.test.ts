@@ -1,5 +1,5 @@
 /** Both sides of a stream: the messages that they accept, their answers, and when they close it. */
-import type { TransportHandler } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 import { EntryType, MessageType, newMessage } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import {

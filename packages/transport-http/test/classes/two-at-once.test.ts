@@ -3,7 +3,7 @@
  * interface.
  */
 import { connect } from 'node:net';
-import type { TransportHandler } from '@babuza/raft';
+import type { TransportHandler } from '@babuza/raft/ports';
 import { nodeEnvironment } from '@babuza/vfs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeMessages, sizeInFrame } from '../../src/messages/frames.ts';
