@@ -116,7 +116,7 @@ export class SnapshotStream {
       if (done === true) break;
       for (let at = 0; at < bytes.length; at += chunkBytesMax) {
         await this.#pass(there);
-        if (!isWanted()) throw this.#break('one of the two was removed');
+        if (!isWanted()) throw this.#break('one of the two members was removed');
         // `slice` of a Buffer would not copy: it returns a view.
         yield new Uint8Array(bytes.subarray(at, at + chunkBytesMax));
       }
@@ -132,7 +132,7 @@ export class SnapshotStream {
       return await this.#source.next();
     } catch (error) {
       this.#sourceFailure = { error };
-      throw this.#break('the sender could not read it', error);
+      throw this.#break('the sender could not read its source', error);
     } finally {
       this.#isReading = false;
     }
@@ -147,9 +147,9 @@ export class SnapshotStream {
     await pause(this.#parts.clock, link.drawDelayMs(), this.#broken.signal);
     this.#checkOpen();
     if ([there, back].some(({ from, to }) => network.isCut(from, to))) {
-      throw this.#break('the way is cut');
+      throw this.#break('the link is cut');
     }
-    if (link.loses()) throw this.#break('something got lost');
+    if (link.loses()) throw this.#break('a part of it got lost');
   }
 
   /**
@@ -158,7 +158,7 @@ export class SnapshotStream {
    */
   #checkOpen(): void {
     this.#broken.signal.throwIfAborted();
-    if (this.#isOver) throw this.#break('nobody sends it any more');
+    if (this.#isOver) throw this.#break('the sender has ended it');
   }
 
   #break(why: string, cause?: unknown): TransportError {

@@ -1,4 +1,4 @@
-/** Whatever the network does, some things it never does. */
+/** Properties that hold under any faults of the network. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { count, message, numbersOf, pair } from './support.ts';
@@ -74,7 +74,7 @@ describe('any faults', () => {
   });
 });
 
-/** With bytes that follow from its number. */
+/** A message whose bytes follow from its number. */
 function numbered(from: number, to: number, number: number) {
   const context = Uint8Array.of(number, from, 255 - number);
   return { ...message(from, to, number), context };

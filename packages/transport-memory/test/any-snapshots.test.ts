@@ -1,6 +1,6 @@
 /**
- * Whatever happens to a snapshot on its way: it is whole, or its sender knows that it may not be,
- * and nothing stays open.
+ * Under any faults a snapshot arrives complete, or its sender knows that it may not have, and
+ * nothing stays open.
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -26,7 +26,7 @@ const faults = fc.record({
   max: fc.nat(10),
 });
 
-describe('any faults on the way of a snapshot', () => {
+describe('any faults while a snapshot is sent', () => {
   it('leave nothing open, never make a part look whole, and the next attempt goes on', async () => {
     const outcomes = new Map<string, number>();
     await fc.assert(
@@ -39,7 +39,7 @@ describe('any faults on the way of a snapshot', () => {
         const { seen, open } = source();
         const sending = a.transport.sendSnapshot(message(1, 2), open, giveUp.signal).then(
           () => {
-            // At this very moment, not some time later.
+            // The stream is closed at this moment, not some time later.
             expect(seen.returned).toBe(seen.offsets.length);
             return 'taken';
           },
@@ -63,7 +63,7 @@ describe('any faults on the way of a snapshot', () => {
         await world.pass(100);
         expect([...b.snapshot]).toEqual([...state.subarray(0, b.snapshot.length)]);
         if (outcome === 'taken') expect([...b.snapshot]).toEqual([...state]);
-        // Whatever it was, a sound network and a member that runs bring it to its end.
+        // After any faults, a healthy network and a running member complete it.
         network.heal({ faults: true });
         const kept = b.snapshot;
         await b.transport.close();
@@ -79,7 +79,7 @@ describe('any faults on the way of a snapshot', () => {
       }),
       { numRuns: 100 },
     );
-    // The runs are of all kinds.
+    // The runs have all three outcomes.
     for (const kind of ['taken', 'TRANSPORT_BROKEN', 'given up']) {
       expect(outcomes.get(kind) ?? 0).toBeGreaterThan(0);
     }

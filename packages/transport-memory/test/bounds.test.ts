@@ -1,4 +1,7 @@
-/** Bounds of the network in memory, and what an end, a removal or a refusal leaves behind. */
+/**
+ * Bounds of the network in memory, and the state after a member has closed, was removed or was
+ * refused.
+ */
 import { describe, expect, it } from 'vitest';
 import { MemoryTransport, type LinkFaults } from '../src/index.ts';
 import { count, message, never, numbersOf, pair, peer, silentHandler, World } from './support.ts';
@@ -18,7 +21,7 @@ describe('messages that keep their order', () => {
     expect(numbersOf(b)).toEqual([1, 2]);
   });
 
-  it.each([255, 256, 257])('are at most 256 at a time on their way: %i', async (sent) => {
+  it.each([255, 256, 257])('are at most 256 under way at a time: %i', async (sent) => {
     const { world, a, b } = await pair();
     world.network.setFaults({ delayMs: [5, 5] });
     a.transport.send(count(sent).map((number) => message(1, 2, number)));
@@ -29,7 +32,7 @@ describe('messages that keep their order', () => {
 });
 
 describe('the end of a member', () => {
-  it('leaves room for as many messages to its next life', async () => {
+  it('leaves room for as many messages to its next incarnation', async () => {
     const { world, a, b } = await pair();
     world.network.setFaults({ delayMs: [5, 5] });
     a.transport.send(count(256).map((number) => message(1, 2, number)));
@@ -41,20 +44,23 @@ describe('the end of a member', () => {
     expect(world.network.counts).toMatchObject({ overflowed: 0, unreachable: 256 });
   });
 
-  it.each([true, false])('is told once for each message (reordering: %s)', async (reordering) => {
-    const { world, a, b } = await pair();
-    world.network.setFaults({ delayMs: [5, 5], reordering });
-    a.transport.send([message(1, 2), message(1, 2)]);
-    await b.transport.close();
-    const again = await world.member(2);
-    a.transport.send([message(1, 2)]);
-    await again.transport.close();
-    await world.pass(10);
-    expect(a.unreachable).toEqual([2n, 2n, 2n]);
-    expect(world.network.counts).toMatchObject({ sent: 3, unreachable: 3 });
-  });
+  it.each([true, false])(
+    'is reported once for each message (reordering: %s)',
+    async (reordering) => {
+      const { world, a, b } = await pair();
+      world.network.setFaults({ delayMs: [5, 5], reordering });
+      a.transport.send([message(1, 2), message(1, 2)]);
+      await b.transport.close();
+      const again = await world.member(2);
+      a.transport.send([message(1, 2)]);
+      await again.transport.close();
+      await world.pass(10);
+      expect(a.unreachable).toEqual([2n, 2n, 2n]);
+      expect(world.network.counts).toMatchObject({ sent: 3, unreachable: 3 });
+    },
+  );
 
-  it('is not that of one whose address begins alike', async () => {
+  it('does not end a member whose address has the same beginning', async () => {
     const world = new World();
     const [one, ten, sender] = [
       await world.member(1),
@@ -90,7 +96,7 @@ describe('faults', () => {
     { delayMs: [0, Infinity] },
     { delayMs: [-1, 5] },
   ];
-  it.each(wrong)('that are no shares and no times are refused: %o', async (faults) => {
+  it.each(wrong)('with invalid shares or times are refused: %o', async (faults) => {
     const { world, a, b } = await pair();
     expect(() => world.network.setFaults(faults)).toThrow(
       expect.objectContaining({ code: 'TRANSPORT_INVALID' }),

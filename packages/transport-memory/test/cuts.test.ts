@@ -1,9 +1,9 @@
-/** Where nothing passes. */
+/** Cut directions, partitions and isolated addresses. */
 import { describe, expect, it } from 'vitest';
 import { message, numbersOf, pair, peer, World, type Member } from './support.ts';
 
 describe('cuts', () => {
-  it('a cut is of one direction, takes what is on its way, and is reported', async () => {
+  it('a cut has one direction, drops the messages under way, and is reported', async () => {
     const { world, a, b } = await pair();
     world.network.setFaults({ delayMs: [5, 5] });
     a.transport.send([message(1, 2, 1)]);
@@ -19,23 +19,23 @@ describe('cuts', () => {
     expect(numbersOf(b)).toEqual([4]);
   });
 
-  it('groups reach themselves only; one that is isolated reaches nobody', async () => {
+  it('members of a group reach each other only; an isolated one reaches no other', async () => {
     const world = new World();
     const members = await world.members(4);
     world.network.partition(['address-1', 'address-2'], ['address-3']);
-    expect(await everybody(world, members)).toEqual(['2', '1', '', '']);
+    expect(await sendersHeardBy(world, members)).toEqual(['2', '1', '', '']);
     world.network.heal();
     world.network.isolate('address-1');
-    expect(await everybody(world, members)).toEqual(['', '34', '24', '23']);
+    expect(await sendersHeardBy(world, members)).toEqual(['', '34', '24', '23']);
     world.network.heal();
-    expect(await everybody(world, members)).toEqual(['234', '134', '124', '123']);
+    expect(await sendersHeardBy(world, members)).toEqual(['234', '134', '124', '123']);
   });
 
   it.each([
     ['isolated', (world: World) => world.network.isolate('address-1')],
     ['in another group', (world: World) => world.network.partition(['address-1'], ['address-2'])],
     ['in no group', (world: World) => world.network.partition(['address-1'])],
-  ])('hold for who starts later: %s', async (_, divide) => {
+  ])('hold for members that start later: %s', async (_, divide) => {
     const world = new World();
     const early = await world.member(1);
     divide(world);
@@ -49,7 +49,7 @@ describe('cuts', () => {
     expect([early.unreachable, late.unreachable]).toEqual([[2n], [1n]]);
   });
 
-  it('end without the faults ending, unless these are to end, too', async () => {
+  it('can be healed without or with the faults', async () => {
     const { world, a, b } = await pair();
     world.network.setFaults({ loss: 1 });
     world.network.cut('address-1', 'address-2');
@@ -62,13 +62,13 @@ describe('cuts', () => {
     expect(world.network.counts).toMatchObject({ cut: 0, lost: 2, delivered: 1 });
   });
 
-  it('a later partition takes the place of the one before, not of cuts; one in two groups reaches both', async () => {
+  it('a later partition replaces the one before, and no cuts; a member in two groups reaches both', async () => {
     const world = new World();
     const members = await world.members(3);
     world.network.cut('address-1', 'address-2');
     world.network.partition(['address-1'], ['address-2'], ['address-3']);
     world.network.partition(['address-1', 'address-2'], ['address-2', 'address-3']);
-    expect(await everybody(world, members)).toEqual(['2', '3', '2']);
+    expect(await sendersHeardBy(world, members)).toEqual(['2', '3', '2']);
   });
 
   it('a member reaches itself, also when it is isolated', async () => {
@@ -83,8 +83,8 @@ describe('cuts', () => {
   });
 });
 
-/** Everybody sends to everybody; who was heard by each. */
-async function everybody(world: World, members: readonly Member[]): Promise<string[]> {
+/** Each member sends to all others; returns the senders that each has heard. */
+async function sendersHeardBy(world: World, members: readonly Member[]): Promise<string[]> {
   for (const { received } of members) received.length = 0;
   for (const { transport } of members) {
     for (let to = 1; to <= members.length; to += 1) {

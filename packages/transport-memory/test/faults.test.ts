@@ -1,11 +1,11 @@
 /**
- * Loss, duplication, delay and reordering; what is asked for is what happens, and happens again.
+ * Loss, duplication, delay and reordering: they happen as configured, and a run can be repeated.
  */
 import { describe, expect, it } from 'vitest';
 import { count, message, numbersOf, pair, World } from './support.ts';
 
 describe('faults', () => {
-  it('loss, duplication and delay have about the share that is asked for, in their direction', async () => {
+  it('loss, duplication and delay have about the configured share, in their direction', async () => {
     const { world, a, b } = await pair();
     const direction = { from: 'address-1', to: 'address-2' };
     world.network.setFaults({ loss: 0.5, duplication: 0.2, delayMs: [10, 30] }, direction);
@@ -24,7 +24,7 @@ describe('faults', () => {
     expect(numbersOf(a)).toEqual(count(10));
   });
 
-  it('reordering lets messages overtake; without it they never do, whatever they take', async () => {
+  it('reordering lets messages overtake; without it they never do, whatever their delays are', async () => {
     for (const reordering of [false, true]) {
       const { world, a, b } = await pair();
       world.network.setFaults({ delayMs: [0, 50], reordering });
@@ -41,7 +41,7 @@ describe('faults', () => {
     }
   });
 
-  it('the newest rule counts, field by field', async () => {
+  it('the newest rule counts, for each field by itself', async () => {
     const { world, a, b } = await pair();
     world.network.setFaults({ loss: 1, delayMs: [5, 5] });
     world.network.setFaults({ loss: 0 }, { to: 'address-2' });
@@ -61,7 +61,7 @@ describe('faults', () => {
     [{ loss: 1.5 }, 'loss must be from 0 to 1; got 1.5'],
     [{ duplication: -1 }, 'duplication must be'],
     [{ delayMs: [5, 1] as const }, 'delayMs must be'],
-  ])('%o cannot be', (faults, problem) => {
+  ])('%o is refused', (faults, problem) => {
     const world = new World();
     expect(() => world.network.setFaults(faults)).toThrow(
       expect.objectContaining({
@@ -71,7 +71,7 @@ describe('faults', () => {
     );
   });
 
-  it('a copy comes right behind the first, and shares nothing with it', async () => {
+  it('a copy comes right behind the first message, and shares nothing with it', async () => {
     const { world, a, b } = await pair();
     world.network.setFaults({ duplication: 0.5, delayMs: [0, 30] });
     for (const number of count(60)) {
@@ -95,12 +95,12 @@ describe('faults', () => {
     world.network.setFaults({ duplication: 1 });
     a.transport.send(count(200).map((number) => message(1, 2, number)));
     await world.pass(10);
-    // One alone, 127 with their copies, and one whose copy has no place any more.
+    // One message alone, 127 with their copies, and one whose copy exceeds the bound.
     expect(b.received).toHaveLength(256);
     expect(world.network.counts).toMatchObject({ sent: 201, duplicated: 127, overflowed: 72 });
   });
 
-  it('what a later rule does not say stays, and a general one overrides a special one', async () => {
+  it('fields that a later rule leaves out stay, and a general rule overrides a special one', async () => {
     const { world, a, b } = await pair();
     world.network.setFaults({ loss: 1, delayMs: [5, 5] }, { from: 'address-1' });
     world.network.setFaults({ loss: 0 });

@@ -15,7 +15,7 @@ describe('messages', () => {
     expect(world.network.counts).toMatchObject({ sent: 2, delivered: 2 });
   });
 
-  it('to a member without address, or where nobody listens, are reported later', async () => {
+  it('to a member without an address, or at which no member listens, are reported later', async () => {
     const { world, a } = await pair();
     a.transport.setPeer(peer(5));
     a.transport.send([message(1, 4), message(1, 5)]);
@@ -34,7 +34,7 @@ describe('messages', () => {
     expect([numbersOf(b), numbersOf(moved)]).toEqual([[], [1]]);
   });
 
-  it('of who is not what it says, for somebody else, and of removed members are refused, and reported', async () => {
+  it('with a wrong sender, for another member, and of removed members are refused, and reported', async () => {
     const { world, a, b } = await pair();
     a.transport.send([message(7, 2)]);
     a.transport.setPeer({ id: 9n, address: 'address-2' });
@@ -74,7 +74,7 @@ describe('messages', () => {
       await world.pass(1);
       expect([a, b, namesake].map(numbersOf)).toEqual([[], [3], [2]]);
       expect(stranger.unreachable).toEqual([1n]);
-      // The end of one is not that of the other.
+      // Closing one does not close the other.
       a.transport.send([message(1, 2, 4)]);
       await namesake.transport.close();
       await world.pass(1);
@@ -107,7 +107,7 @@ describe('messages', () => {
       expect(numbersOf(other)).toEqual([5]);
       await other.transport.close();
     }
-    // The membership knows better.
+    // The address in the membership counts.
     const third = await world.member(2, { address: 'elsewhere' });
     joiner.transport.setPeer({ id: 2n, address: 'elsewhere' });
     joiner.transport.send([message(1, 2, 6)]);

@@ -1,11 +1,11 @@
-/** Two members of which one refuses the other: both hear of it, whoever speaks first. */
+/** Two members of which one refuses the other: both are told, whichever sends first. */
 import { expect, it } from 'vitest';
 import { message, peer, World } from './support.ts';
 
 it.each([
   ['the one that is refused speaks', 1, 2],
   ['the one that refuses speaks', 2, 1],
-])('both sides hear of a refusal when %s', async (_, speaker, other) => {
+])('both sides are told of a refusal when %s', async (_, speaker, other) => {
   const world = new World();
   const refusedBy: bigint[] = [];
   const taken: bigint[] = [];

@@ -1,11 +1,11 @@
-/** A member ends, and perhaps comes back. */
+/** A member closes, and perhaps starts again. */
 import { SeededRandom, SimulatedClock } from '@babuza/testkit';
 import { describe, expect, it } from 'vitest';
 import { MemoryNetwork, MemoryTransport } from '../src/index.ts';
 import { message, never, numbersOf, pair, peer, silentHandler, source } from './support.ts';
 
 describe('the end of a member', () => {
-  it('twice is harmless; what was on its way to it is lost, also for its next life', async () => {
+  it('can be requested twice; messages under way to it are lost, also for its next incarnation', async () => {
     const { world, a, b } = await pair();
     world.network.setFaults({ delayMs: [5, 5] });
     a.transport.send([message(1, 2, 1)]);
@@ -16,7 +16,7 @@ describe('the end of a member', () => {
     const again = await world.member(2);
     again.transport.setPeer(peer(1));
     await world.pass(10);
-    // What it had sent still arrives.
+    // The messages that it had sent still arrive.
     expect([numbersOf(a), numbersOf(b), numbersOf(again)]).toEqual([[2], [], []]);
     a.transport.send([message(1, 2, 3)]);
     await world.pass(10);
@@ -36,7 +36,7 @@ describe('the end of a member', () => {
     await expect(first.start(silentHandler)).rejects.toMatchObject({ code: 'TRANSPORT_INVALID' });
     const second = make(2n);
     await expect(second.start(silentHandler)).rejects.toMatchObject({ code: 'TRANSPORT_INVALID' });
-    // Its end leaves the address to who has it.
+    // Closing it leaves the address to the member that has it.
     await second.close();
     await expect(make(3n).start(silentHandler)).rejects.toMatchObject({
       code: 'TRANSPORT_INVALID',
@@ -46,7 +46,7 @@ describe('the end of a member', () => {
     await make(2n).start(silentHandler);
   });
 
-  it('leaves no timer on the clock, whatever was on its way', async () => {
+  it('leaves no timer on the clock, whatever was under way', async () => {
     const { world, a, b } = await pair();
     for (const reordering of [false, true]) {
       world.network.setFaults({ delayMs: [1000, 1000], reordering });
@@ -62,7 +62,7 @@ describe('the end of a member', () => {
     await expect(sending).rejects.toMatchObject({ code: 'TRANSPORT_CLOSED' });
   });
 
-  it('is told to those whose messages were on their way to it, a turn later', async () => {
+  it('is reported to the senders of messages under way to it, a turn later', async () => {
     const { world, a, b } = await pair();
     world.network.setFaults({ delayMs: [5, 5] });
     a.transport.send([message(1, 2, 1), message(1, 2, 2)]);
@@ -72,7 +72,7 @@ describe('the end of a member', () => {
     expect(a.unreachable).toEqual([2n, 2n]);
   });
 
-  it('may happen while it is given messages: nothing more reaches it', async () => {
+  it('may happen while messages are delivered to it: nothing more reaches it', async () => {
     const { world, a } = await pair();
     let taken = 0;
     const ending = await world.member(5, {
@@ -89,7 +89,7 @@ describe('the end of a member', () => {
     expect([taken, a.unreachable]).toEqual([1, [5n, 5n]]);
   });
 
-  it('is the same end when it is asked for by what its end sets off', async () => {
+  it('is the same promise when a listener of the end calls close', async () => {
     const { world, a } = await pair();
     const closings: Promise<void>[] = [];
     const ending = await world.member(5, {

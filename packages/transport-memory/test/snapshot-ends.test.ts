@@ -1,11 +1,11 @@
 /**
- * How the way of a snapshot ends when it does not arrive: on both sides, and with nothing left
+ * How the sending of a snapshot ends when it does not arrive: on both sides, and with nothing left
  * open.
  */
 import { describe, expect, it } from 'vitest';
 import { count, message, never, pair, peer, source } from './support.ts';
 
-describe('a snapshot on its way', () => {
+describe('a snapshot that is being sent', () => {
   it.each(['the sender gives up', 'the sender ends', 'the receiver ends'] as const)(
     'ends on both sides when %s',
     async (how) => {
@@ -171,7 +171,7 @@ describe('a snapshot on its way', () => {
     },
   );
 
-  it('is refused with the reason where the receiver cannot say how much it has', async () => {
+  it('is refused with the reason when the receiver cannot say how much it has', async () => {
     const { world, a } = await pair();
     const failure = new Error('damaged');
     await world.member(5, { handler: { receivedSnapshotBytes: () => Promise.reject(failure) } });

@@ -1,4 +1,4 @@
-/** Snapshots on their way: whole, broken, continued, refused. */
+/** Sending snapshots: complete, broken, resumed, refused. */
 import type { Message } from '@babuza/raftpb';
 import { describe, expect, it } from 'vitest';
 import { message, never, pair, peer, source, state } from './support.ts';
@@ -40,7 +40,7 @@ describe('a snapshot', () => {
     expect(b.received).toEqual([]);
   });
 
-  it('is not sent where the way is cut, or nobody takes it', async () => {
+  it('is not sent when the link is cut, or no member takes it', async () => {
     const { world, a, b } = await pair();
     const { seen, open } = source();
     const code = async (to: number): Promise<unknown> =>
@@ -84,7 +84,7 @@ describe('a snapshot', () => {
     expect(b.snapshotFailure).toMatchObject({ code: 'TRANSPORT_BROKEN', cause: failure });
   });
 
-  it('asks and answers take their time, and nothing happens within the call', async () => {
+  it('has delays for its requests and answers, and does nothing within the call', async () => {
     const asked: number[] = [];
     const { world, a } = await pair();
     world.network.setFaults({ delayMs: [10, 10] });
@@ -105,11 +105,11 @@ describe('a snapshot', () => {
     expect([...asked, world.clock.monotonicMs()]).toEqual([10, 20, 30]);
   });
 
-  it('takes the way for each chunk, and for its end', async () => {
+  it('takes the delay for each chunk, and for its end', async () => {
     const { world, a } = await pair();
     world.network.setFaults({ delayMs: [10, 10] });
     await world.until(a.transport.sendSnapshot(message(1, 2), source().open, never));
-    // Question, answer, ten chunks, the end, the answer.
+    // Request, answer, ten chunks, the end, the answer.
     expect(world.clock.monotonicMs()).toBe(140);
   });
 

@@ -1,4 +1,4 @@
-/** A network on a simulated clock, and members that keep what reaches them. */
+/** A network on a simulated clock, and members that keep everything they receive. */
 import { MessageType, newMessage, type Message } from '@babuza/raftpb';
 import type { TransportHandler } from '@babuza/raft/ports';
 import { SeededRandom, SimulatedClock, turnOfEventLoop } from '@babuza/testkit';
@@ -8,9 +8,9 @@ export interface Member {
   readonly transport: MemoryTransport;
   readonly received: Message[];
   readonly unreachable: bigint[];
-  /** Bytes of the snapshot that have arrived; what a later attempt goes on from. */
+  /** Bytes of the snapshot that have arrived, from which a later attempt resumes. */
   snapshot: Uint8Array;
-  /** What its end of a snapshot stream throws, if it does. */
+  /** The error that its end of a snapshot stream throws, if any. */
   snapshotFailure: Error | undefined;
   refusesSnapshots: Error | undefined;
 }
@@ -19,7 +19,7 @@ export interface MemberOptions {
   readonly clusterId?: bigint;
   readonly groupId?: bigint;
   readonly address?: string;
-  /** What it does otherwise than others. */
+  /** Methods of the handler that differ from the common ones. */
   readonly handler?: Partial<TransportHandler>;
 }
 
@@ -116,7 +116,7 @@ export async function pair(seed?: number): Promise<{ world: World; a: Member; b:
 /** A state of 100 bytes. */
 export const state = Uint8Array.from({ length: 100 }, (_, at) => at);
 
-/** The state in chunks of ten bytes, and what became of the one who reads it. */
+/** The state in chunks of ten bytes, and notes on how it was read. */
 export function source() {
   const seen = { offsets: [] as number[], returned: 0, chunks: [] as Uint8Array[] };
   const open = async function* (offset: number): AsyncGenerator<Uint8Array, void, void> {
@@ -134,23 +134,23 @@ export function source() {
   return { seen, open };
 }
 
-/** Nobody gives up. */
+/** A signal that never fires. */
 export const never = new AbortController().signal;
 
 export const count = (length: number): number[] => Array.from({ length }, (_, at) => at);
 
 export const peer = (id: number) => ({ id: BigInt(id), address: `address-${id}` });
 
-/** A heartbeat with a number, by which it is known again. */
+/** A heartbeat with a number that identifies it. */
 export function message(from: number, to: number, number = 0): Message {
   const { Heartbeat: type } = MessageType;
   return newMessage({ type, to: BigInt(to), from: BigInt(from), term: 1, commit: number });
 }
 
-/** The numbers of what was received. */
+/** The numbers of the messages that were received. */
 export const numbersOf = ({ received }: Member): number[] => received.map(({ commit }) => commit);
 
-/** A node that admits everybody and does nothing with what arrives. */
+/** A node that admits every member and ignores what arrives. */
 export const silentHandler: TransportHandler = {
   receive: () => undefined,
   unreachable: () => undefined,

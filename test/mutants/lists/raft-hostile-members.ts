@@ -226,7 +226,7 @@ export const raftHostileMembers: readonly Mutant[] = [
     file: 'raft/src/identity/told-problems.ts',
     find: 'ofStrangers.slice(-strangersListedMax)',
     replace: 'ofStrangers',
-    caughtBy: [told, 'lists the latest ten of 11 strangers'],
+    caughtBy: [told, 'lists the latest ten of 11 nodes'],
   },
   {
     name: 'a member hands on proposals in the name of another one',

@@ -760,7 +760,7 @@ export const raft: readonly Mutant[] = [
         new OutcomeUnknownError(\`no answer to the forwarded`,
     caughtBy: [
       'raft/test/proposals-ends.test.ts',
-      'that nobody answers ends after its timeout: 1000 ms',
+      'without an answer ends after its timeout: 1000 ms',
     ],
   },
   {

@@ -22,7 +22,7 @@ export const transportMemory: readonly Mutant[] = [
     file: 'transport-memory/src/link.ts',
     find: 'this.#timers.size >= queuedMax',
     replace: 'this.#timers.size > queuedMax',
-    caughtBy: [bounds, 'at most 256 at a time on their way: 257'],
+    caughtBy: [bounds, 'at most 256 under way at a time: 257'],
   },
   {
     name: 'messages that were lost with a member take queue space of its next incarnation',
@@ -50,7 +50,7 @@ export const transportMemory: readonly Mutant[] = [
     file: 'transport-memory/src/link.ts',
     find: "    if (network.isCut(this.from, this.to)) {\n      network.count('cut');\n      return;\n    }\n",
     replace: '',
-    caughtBy: [cuts, 'takes what is on its way'],
+    caughtBy: [cuts, 'a cut has one direction, drops the messages under way, and is reported'],
   },
   {
     name: 'the copy of a message shares its memory',
@@ -64,7 +64,7 @@ export const transportMemory: readonly Mutant[] = [
     file: 'transport-memory/src/memory-network.ts',
     find: '`${scope} ${address.length} ${address} `',
     replace: '`${scope} ${address}`',
-    caughtBy: [bounds, 'whose address begins alike'],
+    caughtBy: [bounds, 'does not end a member whose address has the same beginning'],
   },
   {
     name: 'the end of a transport takes the address of another one away',
@@ -78,14 +78,14 @@ export const transportMemory: readonly Mutant[] = [
     file: 'transport-memory/src/cuts.ts',
     find: 'this.#isolated.has(from) || this.#isolated.has(to)',
     replace: 'this.#isolated.has(from)',
-    caughtBy: [cuts, 'one that is isolated reaches nobody'],
+    caughtBy: [cuts, 'members of a group reach each other only; an isolated one reaches no other'],
   },
   {
     name: 'a partition cuts members of one group',
     file: 'transport-memory/src/cuts.ts',
     find: 'this.#groups?.every(',
     replace: 'this.#groups?.some(',
-    caughtBy: [cuts, 'groups reach themselves only'],
+    caughtBy: [cuts, 'members of a group reach each other only; an isolated one reaches no other'],
   },
   {
     name: 'a rule changes with the object that it was given in',
@@ -99,7 +99,7 @@ export const transportMemory: readonly Mutant[] = [
     file: 'transport-memory/src/faults.ts',
     find: '!(min >= 0 && max >= min && max < Infinity)',
     replace: 'min < 0 || max < min || max === Infinity',
-    caughtBy: [bounds, 'that are no shares and no times'],
+    caughtBy: [bounds, 'with invalid shares or times are refused'],
   },
   {
     name: 'a removed member is sent to where it was heard from',
@@ -167,7 +167,7 @@ export const transportMemory: readonly Mutant[] = [
   {
     name: 'a snapshot is opened after its end',
     file: 'transport-memory/src/snapshot-stream.ts',
-    find: "    if (this.#isOver) throw this.#break('nobody sends it any more');\n",
+    find: "    if (this.#isOver) throw this.#break('the sender has ended it');\n",
     replace: '',
     caughtBy: [ends, 'opens nothing any more when it was refused'],
   },
