@@ -313,7 +313,7 @@ describe('import rules', () => {
       .flatMap(({ file, text }) =>
         text
           .split(';')
-          .filter((statement) => statement.includes("from '@babuza/raft'"))
+          .filter((statement) => /from '@babuza\/raft(?:\/ports)?'/.test(statement))
           .filter((statement) => !/(?:import|export) type \{[^}]*\} from/.test(statement))
           .map(() => file),
       );

@@ -7,12 +7,8 @@ import { SeededRandom } from '@babuza/testkit';
 import { MemoryStore, walBackend } from '@babuza/wal-memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adoptedSnapshot } from '../src/start/adopted-snapshot.ts';
-import {
-  defaultBabuzaConfig,
-  recoverAsStandalone,
-  type Raft,
-  type TransportHandler,
-} from '../src/index.ts';
+import { defaultBabuzaConfig, recoverAsStandalone, type Raft } from '../src/index.ts';
+import type { TransportHandler } from '../src/ports/index.ts';
 import { changedMembership, firstMembership } from '../src/membership/membership.ts';
 import { operationsToBeAlone } from '../src/start/operations-to-be-alone.ts';
 import { ReplicatedState } from '../src/apply/replicated-state.ts';

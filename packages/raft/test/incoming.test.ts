@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { encodeEnvelope, EnvelopeKind, requestsPerIncarnation } from '../src/proposals/envelope.ts';
 import { incomingOf } from '../src/incoming/incoming.ts';
 import { IncomingRoom } from '../src/incoming/incoming-room.ts';
-import type { TransportHandler } from '../src/index.ts';
+import type { TransportHandler } from '../src/ports/index.ts';
 import { bytesOf, newGate } from './support.ts';
 
 let log: string[];

@@ -1,7 +1,8 @@
 /** The log time when a clock or a timestamp is wrong. */
 import type { Clock } from '@babuza/vfs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RaftEvent, TransportHandler } from '../src/index.ts';
+import type { RaftEvent } from '../src/index.ts';
+import type { TransportHandler } from '../src/ports/index.ts';
 import { logTimeMsMax } from '../src/apply/log-time.ts';
 import { ReplicatedState } from '../src/apply/replicated-state.ts';
 import { bytesOf, handlersOf, ListMachine, PlainSessions, World } from './support.ts';

@@ -5,7 +5,7 @@
 import { SimulatedClock } from '@babuza/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PassingShortages } from '../src/support/passing-shortages.ts';
-import type { OpenSnapshot, SnapshotManager } from '../src/index.ts';
+import type { OpenSnapshot, SnapshotManager } from '../src/ports/index.ts';
 import { bytesOf, textOf, World, type MapSnapshots, type Member } from './support.ts';
 
 const short = (code = 'SNAPSHOT_TRY_AGAIN'): Error =>

@@ -1,7 +1,8 @@
 /** What makes a snapshot count, and what is removed when it does: the order, and each bound. */
 import { emptyConfState } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';
+import { defaultBabuzaConfig } from '../src/index.ts';
+import type { StoredSnapshot } from '../src/ports/index.ts';
 import {
   RecordedSnapshots,
   type RecordedSnapshotParts,

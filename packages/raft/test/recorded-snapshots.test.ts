@@ -3,7 +3,8 @@
  * durable.
  */
 import { beforeEach, expect, it } from 'vitest';
-import { defaultBabuzaConfig, type StoredSnapshot } from '../src/index.ts';
+import { defaultBabuzaConfig } from '../src/index.ts';
+import type { StoredSnapshot } from '../src/ports/index.ts';
 import { RecordedSnapshots } from '../src/snapshots/recorded-snapshots.ts';
 import { bytesOf, MapSnapshots, newGate, type Gate } from './support.ts';
 

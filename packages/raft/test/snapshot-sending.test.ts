@@ -1,7 +1,8 @@
 /** Sending snapshots to other members: what is kept meanwhile, and what the core is told. */
 import { emptyConfState, MessageType, newMessage, type Message } from '@babuza/raftpb';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { LogFields, SnapshotManager } from '../src/index.ts';
+import type { LogFields } from '../src/index.ts';
+import type { SnapshotManager } from '../src/ports/index.ts';
 import type { SnapshotPlace } from '../src/snapshots/recorded-snapshots.ts';
 import type { SnapshotPauses } from '../src/snapshots/snapshot-pauses.ts';
 import { SnapshotSending } from '../src/snapshots/snapshot-sending.ts';

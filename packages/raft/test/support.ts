@@ -23,13 +23,15 @@ import {
   type PeersConfiguration,
   type Raft,
   type RaftComponent,
-  type SessionManager,
-  type SessionVerdict,
-  type SnapshotManager,
-  type StoredSnapshot,
-  type Transport,
-  type TransportHandler,
 } from '../src/index.ts';
+import type {
+  SessionManager,
+  SessionVerdict,
+  SnapshotManager,
+  StoredSnapshot,
+  Transport,
+  TransportHandler,
+} from '../src/ports/index.ts';
 
 /** Texts in the order in which they were applied; a text with `!` makes it throw. */
 export class ListMachine implements MemoryStateMachine<undefined, string[]> {

@@ -1,7 +1,7 @@
 /** Snapshots that are not wanted: none of their bytes is read, and nothing of them is kept. */
 import { MessageType, newMessage, type ConfState, type Message } from '@babuza/raftpb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TransportHandler } from '../src/index.ts';
+import type { TransportHandler } from '../src/ports/index.ts';
 import { confStateOf } from '../src/membership/membership.ts';
 import { bytesOf, handlersOf, World, type Member } from './support.ts';
 

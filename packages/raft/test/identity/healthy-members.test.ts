@@ -1,7 +1,7 @@
 /** Healthy members are admitted, whatever they are doing at the moment. */
 import { walBackend } from '@babuza/wal-memory';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { TransportHandler } from '../../src/index.ts';
+import type { TransportHandler } from '../../src/ports/index.ts';
 import { decodeIdentityRecord } from '../../src/identity/identity-record.ts';
 import { bytesOf, newGate, World, type Member } from '../support.ts';
 

@@ -1,7 +1,7 @@
 /** Forged introductions and records: each is refused, and nothing else happens. */
 import { SeededRandom } from '@babuza/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TransportHandler } from '../../src/index.ts';
+import type { TransportHandler } from '../../src/ports/index.ts';
 import { encodeIdentityEntry, decodeIdentityEntry } from '../../src/identity/identity-entries.ts';
 import { decodeIdentityRecord, encodeIdentityRecord } from '../../src/identity/identity-record.ts';
 import { decodeIntroduction } from '../../src/identity/introduction.ts';
