@@ -1,6 +1,6 @@
 /** Checks the fields that choose a component, by a known name or by an object. */
 import { partMethods } from '@babuza/raft/part-methods';
-import type { CheckedConfig } from './config.ts';
+import type { CheckedConfig } from './builder-config.ts';
 import { BuilderConfigError } from './errors.ts';
 import { hasCapabilities, hasMethods, isTransportBackend, isWalBackend } from './load-package.ts';
 import {

@@ -2,7 +2,7 @@
  * Reads the fields of a configuration: each known field once, whether it is an own or an inherited
  * property. Unknown fields are refused.
  */
-import type { BuilderConfig } from './config.ts';
+import type { BuilderConfig } from './builder-config.ts';
 import { BuilderConfigError } from './errors.ts';
 
 /** @throws BuilderConfigError (`BUILDER_CONFIG`) for a field that is unknown or cannot be read. */

@@ -1,6 +1,6 @@
 export { BabuzaComponentBuilder } from './babuza-component-builder.ts';
 export { BabuzaComponent, type NodeSettings } from './babuza-component.ts';
-export type { BuilderConfig } from './config.ts';
+export type { BuilderConfig } from './builder-config.ts';
 export {
   BackendNotInstalledError,
   BackendUnusableError,
